@@ -1,0 +1,1 @@
+"""YAML to validated, immutable settings; JSON Schema; reload diff."""

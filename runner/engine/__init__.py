@@ -1,0 +1,1 @@
+"""One pass: what to do, brakes before the first change, the report."""

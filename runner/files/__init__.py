@@ -1,0 +1,1 @@
+"""The pair's folder: descriptors, marker, lock, scan, trash, watch."""

@@ -1,0 +1,1 @@
+"""S3: every request, listing, condition and credential goes through here."""

@@ -1,0 +1,1 @@
+"""The parent: loop, fork and reap, backoff, logs, control socket, status."""

@@ -1,0 +1,1 @@
+"""JSON messages, with descriptors, between the processes of one runner."""

@@ -1,0 +1,118 @@
+"""One end of a socket pair between two processes of one runner.
+
+SOCK_SEQPACKET keeps messages whole and each message's descriptors with it (unix(7)). A message is one JSON object of
+at most MESSAGE_BYTES; larger answers go to a client's own connection instead, whose descriptor is handed over.
+Sending never blocks: what the kernel does not take now waits here until `flush` (call it when `wants_write`).
+"""
+
+import array
+import contextlib
+import json
+import os
+import socket
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MESSAGE_BYTES = 128 * 1024
+MAX_DESCRIPTORS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message and the descriptors that came with it; whoever takes it closes them."""
+
+    message: dict[str, object]
+    fds: tuple[int, ...] = ()
+
+    @property
+    def type(self) -> str:
+        return str(self.message.get("type", ""))
+
+
+class Channel:
+    """Non-blocking message end. `closed` turns true when the other side is gone."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.settimeout(0.0)
+        self._socket = sock
+        self._waiting: deque[tuple[bytes, tuple[int, ...]]] = deque()
+        self.closed = False
+
+    @staticmethod
+    def pair() -> tuple["Channel", "Channel"]:
+        """Two connected ends; descriptors are close-on-exec (PEP 446)."""
+        left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        return Channel(left), Channel(right)
+
+    @staticmethod
+    def from_fd(fd: int) -> "Channel":
+        """Takes over a descriptor that arrived in a message."""
+        return Channel(socket.socket(fileno=fd))
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    @property
+    def wants_write(self) -> bool:
+        return bool(self._waiting)
+
+    def send(self, message: Mapping[str, object], fds: Sequence[int] = ()) -> None:
+        """Queues and sends what the kernel takes now. The descriptors are duplicated: the caller keeps its own.
+
+        Raises ValueError for a message over MESSAGE_BYTES (a mistake of ours).
+        """
+        if self.closed:
+            return
+        data = json.dumps(message, separators=(",", ":")).encode("ascii")
+        if len(data) > MESSAGE_BYTES:
+            raise ValueError(f"message of {len(data)} bytes, type {message.get('type')!r}")
+        self._waiting.append((data, tuple(os.dup(fd) for fd in fds)))
+        self.flush()
+
+    def flush(self) -> None:
+        """Sends waiting messages until the kernel's buffer is full."""
+        while self._waiting and not self.closed:
+            data, fds = self._waiting[0]
+            ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+            try:
+                self._socket.sendmsg([data], ancillary, socket.MSG_NOSIGNAL)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.closed = True
+                break
+            self._waiting.popleft()
+            _close_all(fds)
+
+    def receive(self) -> list[Received]:
+        """Every message that has arrived, oldest first; empty when there is none. Sets `closed` at end of file."""
+        messages: list[Received] = []
+        while not self.closed:
+            try:
+                data, fds, _flags, _address = socket.recv_fds(self._socket, MESSAGE_BYTES, MAX_DESCRIPTORS)
+            except BlockingIOError:
+                break
+            except OSError:
+                self.closed = True
+                break
+            if not data:
+                _close_all(fds)
+                self.closed = True
+                break
+            messages.append(Received(json.loads(data), tuple(fds)))
+        return messages
+
+    def close(self) -> None:
+        """Drops what is still waiting."""
+        self.closed = True
+        for _data, fds in self._waiting:
+            _close_all(fds)
+        self._waiting.clear()
+        self._socket.close()
+
+
+def _close_all(fds: Sequence[int]) -> None:
+    for fd in fds:
+        with contextlib.suppress(OSError):
+            os.close(fd)

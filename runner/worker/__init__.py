@@ -1,0 +1,1 @@
+"""One pair's life: triggers, passes, heartbeat."""
