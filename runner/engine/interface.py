@@ -1,0 +1,90 @@
+"""What an engine is: one pass, a plan, a comparison. The worker calls it in its pass thread and never looks inside."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from runner.config.settings import Pair
+from runner.model.passes import PassReport, Progress, Trigger
+from runner.wire.channel import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a worker lends its engine; every callable may be called from the pass thread.
+
+    connect: a fresh Channel to a service (`launcher`, `credentials`); blocks a few seconds at most, raises
+    `ServiceUnavailableError`. should_stop: asked often; true means end the pass soon and safely. report_progress: cheap.
+    run_started/run_ended: the pid of an `aws` run, so that its memory is counted and it is killed with the worker.
+    slot_acquire/slot_release: `max_concurrent_passes`; release once transfers run; release is idempotent.
+    approved_token: the token a person approved, or "". wall_clock: seconds since the epoch.
+    """
+
+    pair: Pair
+    state_dir: Path | None  # supervisor.state_dir
+    connect: Callable[[str], Channel]
+    should_stop: Callable[[], bool]
+    report_progress: Callable[[Progress], None]
+    run_started: Callable[[int], None]
+    run_ended: Callable[[int], None]
+    slot_acquire: Callable[[], None]
+    slot_release: Callable[[], None]
+    approved_token: Callable[[], str]
+    wall_clock: Callable[[], float]
+    log: Callable[[str, str], None]  # level, message
+
+
+class ServiceUnavailableError(Exception):
+    """A service process could not be reached in time; the pass fails and is retried."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAction:
+    """One line of `runner plan`. verb: upload | download | delete-remote | delete-local | rename | make-folder | skip."""
+
+    verb: str
+    path: str
+    size_bytes: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One line of `runner verify`."""
+
+    path: str
+    reason: str  # only-local | only-remote | size | content | unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class TrashItem:
+    """One line of `runner trash list`. side: local | remote."""
+
+    side: str
+    path: str
+    size_bytes: int
+    trashed_at: float
+    stored_as: str
+
+
+class Engine(Protocol):
+    """Created in the worker after the pair's lock is held; `lock_fd` is handed to every run."""
+
+    def run_pass(self, trigger: Trigger) -> PassReport:
+        """One pass. Never raises for what can go wrong outside; a raised exception is a mistake of ours."""
+
+    def plan(self) -> Iterator[PlannedAction]:
+        """What a pass would do; changes nothing, state included."""
+
+    def verify(self, *, content: bool) -> Iterator[Difference]:
+        """Compares both sides now."""
+
+    def trash_list(self) -> Iterator[TrashItem]:
+        """Both sides' trash, newest first."""
+
+    def trash_restore(self, path: str | None) -> list[str]:
+        """Puts back one path (newest version) or everything; never overwrites. Returns what was restored."""
+
+    def close(self) -> None:
+        """Ends connections; the lock stays with the worker."""
