@@ -15,7 +15,8 @@ class Surroundings:
     """What a worker lends its engine; every callable may be called from the pass thread.
 
     connect: a fresh Channel to a service (`launcher`, `credentials`); blocks a few seconds at most, raises
-    `ServiceUnavailableError`. should_stop: asked often; true means end the pass soon and safely. report_progress: cheap.
+    `ServiceUnavailableError`. should_stop: asked often; true means end the pass soon and safely.
+    report_progress: cheap.
     run_started/run_ended: the pid of an `aws` run, so that its memory is counted and it is killed with the worker.
     slot_acquire/slot_release: `max_concurrent_passes`; release once transfers run; release is idempotent.
     approved_token: the token a person approved, or "". wall_clock: seconds since the epoch.
@@ -41,7 +42,7 @@ class ServiceUnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PlannedAction:
-    """One line of `runner plan`. verb: upload | download | delete-remote | delete-local | rename | make-folder | skip."""
+    """A line of `runner plan`. verb: upload | download | delete-remote | delete-local | rename | make-folder | skip"""
 
     verb: str
     path: str
