@@ -1,0 +1,69 @@
+# The front door. Two commands on a bare machine with Python >= 3.11 and make: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+# the first interpreter that is new enough (a version manager's shim may exist and yet refuse to run)
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+KEEP ?=
+MINUTES ?= 10
+PYTEST_ARGS ?=
+
+.PHONY: help demo test lint format type layers unit integration e2e bench soak docs clean lock
+
+help:  ## what can be made
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+$(VENV)/.demo-ready: pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer on PATH (set PYTHON=...)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test-ready: $(VENV)/.demo-ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo,test]'
+	@touch $@
+
+demo: $(VENV)/.demo-ready  ## push and pull against a local S3 server, half a minute (KEEP=1 leaves it running)
+	@KEEP=$(KEEP) $(BIN)/python -m demo.run
+
+test: lint type layers unit integration e2e  ## everything: lint, types, layers, all tests
+
+lint: $(VENV)/.test-ready  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.test-ready  ## put the code into the one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+type: $(VENV)/.test-ready  ## mypy --strict
+	$(BIN)/mypy
+
+layers: $(VENV)/.test-ready  ## import-linter: imports go down only
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.test-ready  ## tests without a process or a server: seconds
+	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+
+integration: $(VENV)/.test-ready  ## tests on a real S3 server with real forks
+	$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
+
+e2e: $(VENV)/.test-ready  ## tests of the installed command
+	$(BIN)/python -m pytest tests/end_to_end $(PYTEST_ARGS)
+
+bench: $(VENV)/.test-ready  ## the figures of docs/benchmarks.md, from one run
+	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.test-ready  ## random kills with writers at work, MINUTES=10
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+
+docs: $(VENV)/.test-ready  ## generated pages: docs/configuration.md
+	$(BIN)/python -m runner.config.reference > docs/configuration.md
+
+lock: $(VENV)/.test-ready  ## write down the exact versions that this environment has
+	$(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(mountless-s3-syncer|pip|setuptools)\b' > requirements.lock
+
+clean:  ## what make made
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
