@@ -1,6 +1,7 @@
 """`make demo`: two pairs against a local S3 server, watched with the commands a user would type.
 
-Everything lives in ./.demo. Ends with exit 0 after a clean stop; with KEEP=1 it leaves all running and says what to try.
+Everything lives in ./.demo. Ends with exit 0 after a clean stop.
+With KEEP=1 it leaves all running and says what to try.
 """
 
 import contextlib
@@ -81,7 +82,7 @@ class Demo:
     def first_passes(self) -> None:
         say("the folder goes up, the bucket comes down")
         wait("the site in the bucket", lambda: "site/index.html" in " ".join(self.objects()))
-        wait("the model in the folder", lambda: (HOME / "models/v1/weights.bin").exists())
+        wait("the model in the folder", (HOME / "models/v1/weights.bin").exists)
         wait("both pairs in sync", lambda: self.runner("status", "--json").count('"in-sync"') == 2)
         self.show()
 
@@ -90,7 +91,7 @@ class Demo:
         (HOME / "site" / "news.html").write_text("<p>it moves</p>\n")
         self.aws("s3", "cp", str(HOME / "weights.bin"), f"s3://{BUCKET}/models/v2/weights.bin")
         wait("news.html in the bucket", lambda: any(key.endswith("news.html") for key in self.objects()))
-        wait("v2 in the folder", lambda: (HOME / "models/v2/weights.bin").exists())
+        wait("v2 in the folder", (HOME / "models/v2/weights.bin").exists)
         say("a file is deleted here: `delete: true` carries it over, the object goes to the bucket's trash")
         (HOME / "site" / "news.html").unlink()
         self.runner("sync", "site", "--wait")

@@ -1,1 +1,24 @@
-"""Shared by all tests: the repository's root is importable, so that tests can use `demo.seaweedfs`."""
+"""One real S3 server for the whole test run, started when first asked for, and a fresh bucket for each test."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from demo import seaweedfs
+from tests.witness import aws
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweedfs.Server]:
+    """A SeaweedFS on loopback."""
+    with seaweedfs.running(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(seaweed: seaweedfs.Server) -> str:
+    """The name of a fresh, empty bucket."""
+    name = f"b-{uuid4().hex[:12]}"
+    aws(seaweed, "s3api", "create-bucket", "--bucket", name)
+    return name
