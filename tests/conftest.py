@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from demo import seaweedfs
+from tests import radosgw
 from tests.witness import aws
 
 
@@ -21,4 +22,21 @@ def bucket(seaweed: seaweedfs.Server) -> str:
     """The name of a fresh, empty bucket."""
     name = f"b-{uuid4().hex[:12]}"
     aws(seaweed, "s3api", "create-bucket", "--bucket", name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweedfs.Server]:
+    """Ceph's radosgw on loopback; a loud skip where it is not installed."""
+    if not radosgw.is_installed():
+        pytest.skip("LOUD SKIP: radosgw is not installed on this machine")
+    with radosgw.running(tmp_path_factory.mktemp("ceph")) as server:
+        yield server
+
+
+@pytest.fixture
+def ceph_bucket(ceph: seaweedfs.Server) -> str:
+    """The name of a fresh, empty bucket on radosgw."""
+    name = f"b-{uuid4().hex[:12]}"
+    aws(ceph, "s3api", "create-bucket", "--bucket", name)
     return name
