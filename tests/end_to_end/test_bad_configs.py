@@ -6,6 +6,7 @@ import pytest
 
 from tests.end_to_end.harness import Runner
 
+A = "{name: a, bucket: aaa, folder: f, mode: push}"
 GOOD = "pairs:\n  - {bucket: my-bucket, folder: ./f, mode: push}\n"
 BAD: dict[str, tuple[str, str]] = {
     "empty-file": ("", "pairs"),
@@ -40,11 +41,11 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "variable": ("pairs:\n  - {bucket: '${NO_SUCH_VARIABLE_HERE}', folder: f, mode: push}\n", "NO_SUCH_VARIABLE_HERE"),
     "same-folder": (
-        "pairs:\n  - {name: a, bucket: aaa, folder: f, mode: push}\n  - {name: b, bucket: bbb, folder: ./x/../f, mode: push}\n",
+        f"pairs:\n  - {A}\n  - {{name: b, bucket: bbb, folder: ./x/../f, mode: push}}\n",
         "folder",
     ),
     "nested-folder": (
-        "pairs:\n  - {name: a, bucket: aaa, folder: f, mode: push}\n  - {name: b, bucket: bbb, folder: f/sub, mode: push}\n",
+        f"pairs:\n  - {A}\n  - {{name: b, bucket: bbb, folder: f/sub, mode: push}}\n",
         "folder",
     ),
     "same-prefix": (
@@ -53,7 +54,7 @@ BAD: dict[str, tuple[str, str]] = {
         "prefix",
     ),
     "same-name": (
-        "pairs:\n  - {name: a, bucket: aaa, folder: f, mode: push}\n  - {name: a, bucket: bbb, folder: g, mode: push}\n",
+        f"pairs:\n  - {A}\n  - {{name: a, bucket: bbb, folder: g, mode: push}}\n",
         "name",
     ),
 }
