@@ -53,7 +53,9 @@ def address_of(endpoint_url: str, bucket: str, style: Style | None) -> Address:
     """Raises StoreError (permanent) when the endpoint is not an http(s) URL."""
     parts = urlsplit(endpoint_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise StoreError(f"{endpoint_url!r} is not an endpoint", "write https://HOST or http://HOST:PORT", permanent=True)
+        raise StoreError(
+            f"{endpoint_url!r} is not an endpoint", "write https://HOST or http://HOST:PORT", permanent=True
+        )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     if parts.port and parts.port != {"http": 80, "https": 443}[parts.scheme]:
         host += f":{parts.port}"

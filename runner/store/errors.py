@@ -149,7 +149,9 @@ def parse_error(status: int, headers: dict[str, str], body: bytes) -> ErrorAnswe
     if root is None or _local(root.tag) != "Error":
         return ErrorAnswer(status, "", "", region, headers)
     texts = {_local(child.tag): (child.text or "").strip() for child in root}
-    return ErrorAnswer(status, texts.get("Code", ""), texts.get("Message", ""), region or texts.get("Region", ""), headers)
+    return ErrorAnswer(
+        status, texts.get("Code", ""), texts.get("Message", ""), region or texts.get("Region", ""), headers
+    )
 
 
 def _root(body: bytes) -> ElementTree.Element | None:
@@ -194,7 +196,8 @@ def _credentials(answer: ErrorAnswer, asked: Asked) -> StoreError | None:
 def _absence(answer: ErrorAnswer, asked: Asked) -> StoreError | None:
     if answer.code == "NoSuchBucket":
         return NoSuchBucketError(
-            f"the bucket {asked.bucket} does not exist at {asked.endpoint}", "make it, or correct bucket or endpoint_url"
+            f"the bucket {asked.bucket} does not exist at {asked.endpoint}",
+            "make it, or correct bucket or endpoint_url",
         )
     if answer.code == "NoSuchKey" and answer.status == 404:
         return NoSuchKeyError(f"there is no {asked.place}")

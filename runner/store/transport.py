@@ -1,0 +1,271 @@
+"""The door to S3: one awscrt client per endpoint, one request at a time per call, nothing decided here.
+
+Everything native is made at the first request *of this process*: an event loop made before a fork is dead after it
+(its threads are not copied). The CRT's own retries are off; deadlines are ours, for it has none (facts: a silent
+server costs 31 s). Bodies travel unsigned (UNSIGNED-PAYLOAD), so a body goes with its x-amz-checksum-sha256.
+Proxies (HTTPS_PROXY, HTTP_PROXY, NO_PROXY) are read from the environment by the CRT itself.
+"""
+
+import base64
+import contextlib
+import hashlib
+import io
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.store.credentials import Credentials
+from runner.store.errors import StoreError
+
+CONNECT_TIMEOUT_MILLISECONDS = 10_000
+BODY_BYTES = 64 * 1024 * 1024  # an answer held in memory; callers ask for far less
+_TICK_SECONDS = 0.25
+_SLOWEST_BYTES_PER_SECOND = 20_000
+_dead: list[object] = []  # natives of a parent process: destroying them here would wait for threads that are not
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """operation: S3's name of it. target: path and query, encoded. idle_seconds: silence that ends it."""
+
+    operation: str
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    idle_seconds: float = 30.0
+    max_body_bytes: int = BODY_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """headers: lower-case names. body: whole."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class NoAnswerError(Exception):
+    """The request ended without an answer.
+
+    kind: refused | unresolved | tls | silent | broken | slow-down | fault | too-large | stopped.
+    detail: the CRT's name for it. sent: false only when the server surely has not seen the request.
+    """
+
+    def __init__(self, kind: str, detail: str, *, sent: bool) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+        self.detail = detail
+        self.sent = sent
+
+
+class Transport:
+    """Requests to one origin. Safe to use from one thread at a time."""
+
+    def __init__(
+        self, origin: str, region: str, credentials: Callable[[], Credentials], *, ca_bundle: str | None = None
+    ) -> None:
+        self._origin = origin
+        self._host = origin.partition("://")[2]
+        self._region = region
+        self._credentials = credentials
+        self._ca_bundle = ca_bundle
+        self._native: _Native | None = None
+
+    def send(self, request: Request, should_stop: Callable[[], bool], deadline: float) -> Answer:
+        """One attempt. deadline: on time.monotonic()'s scale. Any status is an answer; raises NoAnswerError."""
+        native = self._natives()
+        exchange = _Exchange(request.max_body_bytes)
+        try:
+            handle = native.client.make_request(
+                type=native.default_type,
+                request=native.http_request(request, self._host),
+                operation_name=request.operation,
+                on_headers=exchange.on_headers,
+                on_body=exchange.on_body,
+                on_done=exchange.on_done,
+            )
+        except Exception as error:
+            raise NoAnswerError("broken", type(error).__name__, sent=False) from error
+        patience = request.idle_seconds + len(request.body) / _SLOWEST_BYTES_PER_SECOND
+        ended = exchange.wait(patience, should_stop, deadline)
+        if ended:
+            handle.cancel()
+            exchange.done.wait(5.0)
+            raise NoAnswerError(ended, "", sent=True)
+        return exchange.answer()
+
+    def close(self) -> None:
+        """Ends connections and the event loop's thread; the next request makes them anew."""
+        native, self._native = self._native, None
+        if native is not None:
+            native.close()
+
+    def _natives(self) -> "_Native":
+        if self._native is not None and self._native.pid != os.getpid():
+            _dead.append(self._native)
+            self._native = None
+        if self._native is None:
+            self._native = _Native(self._origin, self._region, self._credentials, self._ca_bundle)
+        return self._native
+
+
+class _Native:
+    """The CRT objects of one process."""
+
+    def __init__(self, origin: str, region: str, credentials: Callable[[], Credentials], ca_bundle: str | None) -> None:
+        from awscrt import io as crt_io
+        from awscrt import s3
+
+        self.pid = os.getpid()
+        self.default_type = s3.S3RequestType.DEFAULT
+        secure = origin.startswith("https://")
+        self._group = crt_io.EventLoopGroup(1)
+        self._bootstrap = crt_io.ClientBootstrap(self._group, crt_io.DefaultHostResolver(self._group))
+        self.client: Any = s3.S3Client(
+            bootstrap=self._bootstrap,
+            region=region,
+            tls_mode=s3.S3RequestTlsMode.ENABLED if secure else s3.S3RequestTlsMode.DISABLED,
+            tls_connection_options=_tls(ca_bundle) if secure and ca_bundle else None,
+            signing_config=_signing(region, credentials),
+            throughput_target_gbps=1.0,
+            retry_config=s3.S3RetryConfig(retry_mode=s3.S3RetryMode.NONE),
+            connect_timeout_ms=CONNECT_TIMEOUT_MILLISECONDS,
+        )
+
+    def http_request(self, request: Request, host: str) -> Any:
+        from awscrt import http
+
+        fields = {"Host": host, "Accept": "*/*", "User-Agent": "mountless-s3-syncer", **request.headers}
+        if request.method == "PUT":
+            fields["Content-Length"] = str(len(request.body))
+        stream = None
+        if request.body:
+            fields["x-amz-checksum-sha256"] = base64.b64encode(hashlib.sha256(request.body).digest()).decode()
+            stream = io.BytesIO(request.body)
+        return http.HttpRequest(request.method, request.target, http.HttpHeaders(list(fields.items())), stream)
+
+    def close(self) -> None:
+        events = [self.client.shutdown_event, self._bootstrap.shutdown_event, self._group.shutdown_event]
+        self.client = self._bootstrap = self._group = None
+        for event in events:
+            event.wait(2.0)
+
+
+def _tls(ca_bundle: str) -> Any:
+    from awscrt import io as crt_io
+
+    options = crt_io.TlsContextOptions()
+    try:
+        options.override_default_trust_store_from_path(ca_filepath=ca_bundle)
+        return crt_io.ClientTlsContext(options).new_connection_options()
+    except Exception as error:
+        raise StoreError(
+            f"the CA bundle {ca_bundle} cannot be read", "it must be a readable PEM file", permanent=True
+        ) from error
+
+
+def _signing(region: str, credentials: Callable[[], Credentials]) -> Any:
+    """None (unsigned requests) for anonymous credentials."""
+    from awscrt import auth, s3
+
+    if credentials().anonymous:
+        return None
+
+    def snapshot() -> Any:  # called on the event loop's thread for every request: must not block
+        now = credentials()
+        return auth.AwsCredentials(now.access_key, now.secret_key, now.token or None)
+
+    provider = auth.AwsCredentialsProvider.new_delegate(snapshot)
+    return s3.create_default_s3_signing_config(region=region, credential_provider=provider)
+
+
+class _Exchange:
+    """Collects one answer; its callbacks run on the event loop's thread."""
+
+    def __init__(self, max_body_bytes: int) -> None:
+        self.done = threading.Event()
+        self._max_body_bytes = max_body_bytes
+        self._heard_at = time.monotonic()
+        self._status = 0
+        self._headers: dict[str, str] = {}
+        self._body = bytearray()
+        self._too_large = False
+        self._error: BaseException | None = None
+
+    def on_headers(self, status_code: int, headers: list[tuple[str, str]], **_kwargs: object) -> None:
+        self._heard_at = time.monotonic()
+        self._status = status_code
+        self._headers = {name.lower(): value for name, value in headers}
+
+    def on_body(self, chunk: bytes, offset: int, **_kwargs: object) -> None:
+        self._heard_at = time.monotonic()
+        if len(self._body) + len(chunk) > self._max_body_bytes:
+            self._too_large = True
+            raise BufferError
+        self._body += chunk
+
+    def on_done(
+        self,
+        *,
+        error: BaseException | None,
+        error_headers: list[tuple[str, str]] | None,
+        error_body: bytes | None,
+        status_code: int | None,
+        **_kwargs: object,
+    ) -> None:
+        self._error = error
+        if error is not None and status_code:
+            self._status = status_code
+            if error_headers:
+                self._headers = {name.lower(): value for name, value in error_headers}
+            self._body = bytearray(error_body or b"")
+        self.done.set()
+
+    def wait(self, patience: float, should_stop: Callable[[], bool], deadline: float) -> str:
+        """ "" when the exchange ended by itself, else why it must be cancelled."""
+        while not self.done.wait(_TICK_SECONDS):
+            now = time.monotonic()
+            if should_stop():
+                return "stopped"
+            if now >= deadline or now - self._heard_at >= patience:
+                return "silent"
+        return ""
+
+    def answer(self) -> Answer:
+        if self._too_large:
+            raise NoAnswerError("too-large", "", sent=True)
+        if self._error is not None and not 300 <= self._status <= 599 and not self._is_error_document():
+            raise _no_answer(self._error)
+        return Answer(self._status, self._headers, bytes(self._body))
+
+    def _is_error_document(self) -> bool:
+        return self._status == 200 and b"<Error" in self._body[:512]
+
+
+_KINDS = (
+    ("SLOW_DOWN", "slow-down"),
+    ("INTERNAL_ERROR", "fault"),
+    ("NON_RECOVERABLE", "fault"),
+    ("CONNECTION_REFUSED", "refused"),
+    ("DNS", "unresolved"),
+    ("NO_ROUTE", "refused"),
+    ("NETWORK_DOWN", "refused"),
+    ("TLS", "tls"),
+    ("SOCKET_TIMEOUT", "silent"),
+    ("CONNECT_TIMEOUT", "silent"),
+)
+_UNSENT = frozenset({"refused", "unresolved", "tls"})
+
+
+def _no_answer(error: BaseException) -> NoAnswerError:
+    name = str(getattr(error, "name", type(error).__name__))
+    kind = next((kind for word, kind in _KINDS if word in name), "broken")
+    with contextlib.suppress(Exception):
+        if isinstance(error, ConnectionRefusedError):
+            kind = "refused"
+    return NoAnswerError(kind, name, sent=kind not in _UNSENT)
