@@ -87,8 +87,8 @@ def _tokens(pattern: str) -> tuple[re.Pattern[str] | None, ...]:
     position = 0
     while position < len(pattern):
         end = _token_end(pattern, position)
-        token = pattern[position:end]
-        tokens.append(None if token == "*" else re.compile(fnmatch.translate(token)))
+        piece = pattern[position:end]
+        tokens.append(None if piece == "*" else re.compile(fnmatch.translate(piece)))
         position = end
     return tuple(tokens)
 

@@ -15,6 +15,11 @@ from runner.files import beneath
 from runner.model.errors import UserError
 from runner.model.names import printable
 
+RIGHTS_HINT = (
+    "run as its owner (docker --user, securityContext.runAsUser), or share a group with it "
+    "(securityContext.fsGroup, gid) and give the group r, w and x"
+)
+
 
 class FolderError(UserError):
     """The folder cannot be used as it is now; waiting or a person may cure it."""
@@ -58,7 +63,7 @@ class Folder:
             if mountpoint and not is_mount_point(fd):
                 raise FolderNotMountedError(f"{_shown(path)} is not a mount point yet", "mount it; nothing was made")
             if not os.access(".", os.R_OK | os.X_OK, dir_fd=fd, effective_ids=True):
-                raise FolderError(_forbidden(path, os.fstat(fd)), _RIGHTS_HINT)
+                raise FolderError(forbidden(path, os.fstat(fd)), RIGHTS_HINT)
         except BaseException:
             os.close(fd)
             raise
@@ -114,12 +119,6 @@ class Folder:
             self.fd = -1
 
 
-_RIGHTS_HINT = (
-    "run as its owner (docker --user, securityContext.runAsUser), or share a group with it "
-    "(securityContext.fsGroup, gid) and give the group r, w and x"
-)
-
-
 def _shown(path: Path) -> str:
     return printable(str(path))
 
@@ -132,7 +131,7 @@ def _make(path: Path, dir_mode: int | None) -> None:
             path.chmod(dir_mode)
     except OSError as error:
         reason = _forbidden_above(path) if error.errno == errno.EACCES else error.strerror
-        raise FolderError(f"{_shown(path)} cannot be made: {reason}", _RIGHTS_HINT) from None
+        raise FolderError(f"{_shown(path)} cannot be made: {reason}", RIGHTS_HINT) from None
 
 
 def _open_root(path: Path, *, mountpoint: bool) -> int:
@@ -148,7 +147,7 @@ def _open_root(path: Path, *, mountpoint: bool) -> int:
     except NotADirectoryError:
         raise FolderError(f"{_shown(path)} is not a directory", "a pair needs a directory; correct `folder`") from None
     except PermissionError:
-        raise FolderError(_forbidden_above(path), _RIGHTS_HINT) from None
+        raise FolderError(_forbidden_above(path), RIGHTS_HINT) from None
     except OSError as error:
         raise FolderError(f"{_shown(path)} cannot be opened: {error.strerror}", "see the system's log") from None
 
@@ -157,11 +156,12 @@ def _forbidden_above(path: Path) -> str:
     """The sentence for the directory on the way to `path` that turned this process away."""
     for candidate in (path, *path.parents):
         with suppress(OSError):
-            return _forbidden(candidate, os.stat(candidate))
+            return forbidden(candidate, os.stat(candidate))
     return f"{_shown(path)}: permission denied"
 
 
-def _forbidden(path: Path, state: os.stat_result) -> str:
+def forbidden(path: Path, state: os.stat_result) -> str:
+    """The sentence for a permission that was denied: whose it is, and who I am."""
     mode = stat.S_IMODE(state.st_mode)
     owner = f"{state.st_uid}:{state.st_gid}{_names(state.st_uid, state.st_gid)}"
     me = f"{os.geteuid()}:{os.getegid()}{_names(os.geteuid(), os.getegid())}"

@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from runner.config.settings import Pair
@@ -59,7 +60,7 @@ def read(private: Private) -> Marker | None:
         raise _unreadable(private, error.strerror or str(error)) from None
     try:
         marker = _parsed(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _unreadable(private, str(error)) from None
     private.pair_id = marker.pair_id
     return marker
@@ -95,10 +96,8 @@ def bump_generation(private: Private, marker: Marker) -> Marker:
 
 
 def _write_new(directory_fd: int, marker: Marker) -> None:
-    try:
+    with suppress(FileNotFoundError):
         os.unlink(_NEW_NAME, dir_fd=directory_fd)  # left by a crash; the pair's lock is ours
-    except FileNotFoundError:
-        pass
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(_NEW_NAME, flags, 0o600, dir_fd=directory_fd)
     with os.fdopen(fd, "wb") as file:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from runner.config.settings import Mode, Pair
 from runner.files import beneath
-from runner.files.folder import Folder
+from runner.files.folder import RIGHTS_HINT, Folder, forbidden
 from runner.model.errors import UserError
 from runner.model.names import printable
 
@@ -49,7 +49,7 @@ class Private:
         try:
             fd = _open_own(folder)
         except OSError as error:
-            if pair.mode is not Mode.PUSH or error.errno not in _READ_ONLY:
+            if not _is_read_only_source(folder, pair, error):
                 raise PrivateError(_cannot_make(path, error), _hint(pair, error)) from None
             return cls._open_outside(folder, pair, state_dir, environment)
         private = cls(path, fd, state_dir=state_dir, read_only_source=False)
@@ -58,7 +58,7 @@ class Private:
             private._write_gitignore()
         except OSError as error:
             private.close()
-            if pair.mode is Mode.PUSH and error.errno in _READ_ONLY:
+            if _is_read_only_source(folder, pair, error):
                 return cls._open_outside(folder, pair, state_dir, environment)
             raise PrivateError(_cannot_make(path, error), _hint(pair, error)) from None
         except BaseException:
@@ -186,12 +186,22 @@ def _trust(fd: int, path: Path, folder: Folder | None) -> None:
         )
 
 
+def _is_read_only_source(folder: Folder, pair: Pair, error: OSError) -> bool:
+    """A private directory that is closed to us in a folder we may write is a stranger's, not a read-only source."""
+    return pair.mode is Mode.PUSH and error.errno in _READ_ONLY and not folder.is_writable()
+
+
 def _cannot_make(path: Path, error: OSError) -> str:
     shown = printable(str(path))
     if error.errno == errno.ELOOP:
         return f"{shown} is a symlink: not trusted"
     if error.errno in {errno.ENOTDIR, errno.EEXIST}:
         return f"{shown} is in the way: not a directory of ours"
+    if error.errno == errno.EACCES:
+        with suppress(OSError):
+            return forbidden(path, os.stat(path, follow_symlinks=False))
+        with suppress(OSError):
+            return forbidden(path.parent, os.stat(path.parent))
     return f"{shown} cannot be used: {error.strerror}"
 
 
@@ -202,4 +212,4 @@ def _hint(pair: Pair, error: OSError) -> str:
         return f"mode {pair.mode.value} writes into the folder: mount it writable, or use mode push"
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return "make room"
-    return "run as the folder's owner, or give its group r, w and x (docker --user, securityContext.fsGroup, gid)"
+    return RIGHTS_HINT
