@@ -69,3 +69,9 @@ def _is_virtual(endpoint_url: str, bucket: str, style: Style | None) -> bool:
     if style in ("path", "virtual"):
         return style == "virtual"
     return is_aws(endpoint_url) and _VIRTUAL_NAME.fullmatch(bucket) is not None
+
+
+def style_of(text: str | None) -> Style | None:
+    """The AWS config file's `s3.addressing_style`; anything unknown is as if it were not there."""
+    styles: dict[str | None, Style] = {"path": "path", "virtual": "virtual", "auto": "auto"}
+    return styles.get(text)

@@ -27,6 +27,7 @@ class StoreError(UserError):
     ) -> None:
         super().__init__(message, hint)
         self.permanent = permanent
+        self.retry_after = ""  # the header, as it came
         self.status = status
         self.code = code
 
@@ -145,16 +146,17 @@ FAULTS = frozenset({"InternalError", "ServiceUnavailable", "RequestTimeout", "Op
 def parse_error(status: int, headers: dict[str, str], body: bytes) -> ErrorAnswer:
     """Reads an S3 error document; anything else (HTML, nothing) leaves code and message empty."""
     region = headers.get("x-amz-bucket-region", "")
-    root = _root(body)
-    if root is None or _local(root.tag) != "Error":
+    root = document(body)
+    if root is None or local_name(root.tag) != "Error":
         return ErrorAnswer(status, "", "", region, headers)
-    texts = {_local(child.tag): (child.text or "").strip() for child in root}
+    texts = {local_name(child.tag): (child.text or "").strip() for child in root}
     return ErrorAnswer(
         status, texts.get("Code", ""), texts.get("Message", ""), region or texts.get("Region", ""), headers
     )
 
 
-def _root(body: bytes) -> ElementTree.Element | None:
+def document(body: bytes) -> ElementTree.Element | None:
+    """A small XML answer's root; None for anything else."""
     if not body or len(body) > _BODY_BYTES or b"<!" in body:  # no DTD, no entities
         return None
     try:
@@ -163,7 +165,8 @@ def _root(body: bytes) -> ElementTree.Element | None:
         return None
 
 
-def _local(tag: str) -> str:
+def local_name(tag: str) -> str:
+    """A tag without its namespace: servers differ in it."""
     return tag.rpartition("}")[2]
 
 

@@ -14,39 +14,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from runner.store.credentials import Credentials
 from runner.store.errors import StoreError
+from runner.store.request import Answer, Request
 
 CONNECT_TIMEOUT_MILLISECONDS = 10_000
-BODY_BYTES = 64 * 1024 * 1024  # an answer held in memory; callers ask for far less
 _TICK_SECONDS = 0.25
 _SLOWEST_BYTES_PER_SECOND = 20_000
 _dead: list[object] = []  # natives of a parent process: destroying them here would wait for threads that are not
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """operation: S3's name of it. target: path and query, encoded. idle_seconds: silence that ends it."""
-
-    operation: str
-    method: str
-    target: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    idle_seconds: float = 30.0
-    max_body_bytes: int = BODY_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """headers: lower-case names. body: whole."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 class NoAnswerError(Exception):
@@ -76,14 +53,24 @@ class Transport:
         self._ca_bundle = ca_bundle
         self._native: _Native | None = None
 
-    def send(self, request: Request, should_stop: Callable[[], bool], deadline: float) -> Answer:
-        """One attempt. deadline: on time.monotonic()'s scale. Any status is an answer; raises NoAnswerError."""
+    def send(
+        self,
+        request: Request,
+        target: str,
+        headers: Mapping[str, str],
+        should_stop: Callable[[], bool],
+        deadline: float,
+    ) -> Answer:
+        """One attempt. target: path and query, encoded. deadline: on time.monotonic()'s scale.
+
+        Any status is an answer; raises NoAnswerError.
+        """
         native = self._natives()
-        exchange = _Exchange(request.max_body_bytes)
+        exchange = _Exchange(request.max_body_bytes, is_head=request.method == "HEAD")
         try:
             handle = native.client.make_request(
                 type=native.default_type,
-                request=native.http_request(request, self._host),
+                request=native.http_request(request, target, {"Host": self._host, **headers}),
                 operation_name=request.operation,
                 on_headers=exchange.on_headers,
                 on_body=exchange.on_body,
@@ -137,17 +124,17 @@ class _Native:
             connect_timeout_ms=CONNECT_TIMEOUT_MILLISECONDS,
         )
 
-    def http_request(self, request: Request, host: str) -> Any:
+    def http_request(self, request: Request, target: str, headers: Mapping[str, str]) -> Any:
         from awscrt import http
 
-        fields = {"Host": host, "Accept": "*/*", "User-Agent": "mountless-s3-syncer", **request.headers}
+        fields = {"Accept": "*/*", "User-Agent": "mountless-s3-syncer", **headers}
         if request.method == "PUT":
             fields["Content-Length"] = str(len(request.body))
         stream = None
         if request.body:
             fields["x-amz-checksum-sha256"] = base64.b64encode(hashlib.sha256(request.body).digest()).decode()
             stream = io.BytesIO(request.body)
-        return http.HttpRequest(request.method, request.target, http.HttpHeaders(list(fields.items())), stream)
+        return http.HttpRequest(request.method, target, http.HttpHeaders(list(fields.items())), stream)
 
     def close(self) -> None:
         events = [self.client.shutdown_event, self._bootstrap.shutdown_event, self._group.shutdown_event]
@@ -187,8 +174,9 @@ def _signing(region: str, credentials: Callable[[], Credentials]) -> Any:
 class _Exchange:
     """Collects one answer; its callbacks run on the event loop's thread."""
 
-    def __init__(self, max_body_bytes: int) -> None:
+    def __init__(self, max_body_bytes: int, *, is_head: bool) -> None:
         self.done = threading.Event()
+        self._is_head = is_head
         self._max_body_bytes = max_body_bytes
         self._heard_at = time.monotonic()
         self._status = 0
@@ -201,6 +189,10 @@ class _Exchange:
         self._heard_at = time.monotonic()
         self._status = status_code
         self._headers = {name.lower(): value for name, value in headers}
+        announced = self._headers.get("content-length", "")
+        if status_code < 300 and announced.isdecimal() and int(announced) > self._max_body_bytes and not self._is_head:
+            self._too_large = True
+            raise BufferError
 
     def on_body(self, chunk: bytes, offset: int, **_kwargs: object) -> None:
         self._heard_at = time.monotonic()

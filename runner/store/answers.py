@@ -1,0 +1,71 @@
+"""What S3's successful answers say: pure readings of headers and small documents, believing only what is written."""
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+from runner.store.errors import ServerFaultError, document, local_name
+from runner.store.listing import ObjectInfo
+from runner.store.request import Answer
+
+_META = "x-amz-meta-"
+
+
+def info_of(key: str, headers: Mapping[str, str], size: int | None = None) -> ObjectInfo:
+    """An object from a HEAD's or GET's headers. Raises ServerFaultError when they do not describe one."""
+    length = headers.get("content-length", "")
+    if size is None and not length.isdecimal():
+        raise ServerFaultError(f"the server did not say how long {key!r} is")
+    if not (etag := headers.get("etag", "").strip('"')):
+        raise ServerFaultError(f"the server gave no ETag for {key!r}: not an S3 answer")
+    return ObjectInfo(
+        key=key,
+        size=int(length) if size is None else size,
+        etag=etag,
+        last_modified=_moment(headers.get("last-modified", "")),
+        storage_class=headers.get("x-amz-storage-class") or "STANDARD",
+        metadata={name[len(_META) :]: value for name, value in headers.items() if name.startswith(_META)},
+    )
+
+
+def _moment(text: str) -> float:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def etag_of(answer: Answer, place: str) -> str:
+    """The ETag of a PUT's answer; a 200 without one is not believed."""
+    etag = answer.headers.get("etag", "").strip('"')
+    if not etag:
+        raise ServerFaultError(f"the server said {answer.status} but gave no ETag for {place}: not believed")
+    return etag
+
+
+def copied_etag(answer: Answer, place: str) -> str:
+    """The ETag in a CopyObjectResult; a 200 may carry an error instead (S3 API reference, CopyObject)."""
+    root = document(answer.body)
+    if root is not None and local_name(root.tag) == "CopyObjectResult":
+        for child in root:
+            if local_name(child.tag) == "ETag" and child.text:
+                return child.text.strip().strip('"')
+    raise ServerFaultError(f"the copy to {place} was answered with {answer.status} but without a result: not believed")
+
+
+def range_total(headers: Mapping[str, str], body_bytes: int) -> int:
+    """The whole object's size from Content-Range; the body's when the server sent everything."""
+    match = re.fullmatch(r"bytes \d+-\d+/(\d+)", headers.get("content-range", ""))
+    return int(match.group(1)) if match else body_bytes
+
+
+def versioning_of(body: bytes) -> Literal["enabled", "suspended", "off", "unknown"]:
+    """No Status element: never enabled (S3 API reference, GetBucketVersioning)."""
+    root = document(body)
+    if root is None or local_name(root.tag) != "VersioningConfiguration":
+        return "unknown"
+    status = next((child.text for child in root if local_name(child.tag) == "Status"), None)
+    if status is None:
+        return "off"
+    return "enabled" if status == "Enabled" else "suspended"

@@ -1,0 +1,225 @@
+"""ListObjectsV2 pages and the proof that they are the bucket's listing, whole and believable. Pure but for its memory.
+
+A 200 answer is no proof: a captive portal's page, an empty body or a cut document reads as an empty bucket otherwise,
+and whoever deletes what a listing lacks deletes everything. Order is no part of the proof (servers differ) but is
+reported: `aws s3 sync` relies on it. Source: "ListObjectsV2" in the S3 API reference; research/reliability.md 2.4, P12.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree
+
+from runner.model.names import printable
+from runner.store.errors import StoreError, UnprovenListingError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+PAGE_BYTES = 16 * 1024 * 1024
+_MAX_TAGS = 120_000  # a page of 1,000 keys has about 20,000; bounds memory and depth of whatever is no listing
+_MAX_EMPTY_PAGES = 100  # a server may skip delete markers page by page, but not for ever
+_ROOT = "ListBucketResult"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object. etag: without its quotes. last_modified: seconds since the epoch, whole seconds on most servers.
+
+    metadata: user metadata (names without `x-amz-meta-`) where the answer has it (head), None in listings.
+    """
+
+    key: str
+    size: int
+    etag: str
+    last_modified: float
+    storage_class: str = "STANDARD"
+    metadata: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One proven-in-itself page. next_token: "" on the last one."""
+
+    objects: tuple[ObjectInfo, ...]
+    next_token: str
+
+
+def parse_page(body: bytes, *, bucket: str, prefix: str) -> Page:
+    """Raises UnprovenListingError for anything that is not a complete page of this bucket and prefix."""
+    root = _root(body)
+    if root is None:
+        raise _unproven(bucket, _what_it_is(body))
+    namespace, _, name = root.tag.rpartition("}")
+    if name != _ROOT:
+        raise _unproven(bucket, f"the answer is a <{printable(name)[:60]}>, not a <{_ROOT}>")
+    space = f"{namespace}}}" if namespace else ""
+    entries = root.findall(f"{space}Contents")
+    tops = {child.tag[len(space) :]: child.text or "" for child in root}
+    encoded = tops.get("EncodingType") == "url"
+    token = _proven_head(tops, bucket, prefix, encoded=encoded)
+    if tops.get("KeyCount") != str(len(entries)):
+        raise _unproven(bucket, f"KeyCount is {tops.get('KeyCount', 'missing')!r} but {len(entries)} keys came")
+    try:
+        objects = tuple(_object(entry, space, encoded=encoded) for entry in entries)
+    except (KeyError, ValueError) as error:
+        raise _unproven(bucket, f"an entry is not complete ({type(error).__name__}: {error})") from error
+    return Page(objects, token)
+
+
+def _root(body: bytes) -> ElementTree.Element | None:
+    # "<!" would begin a DTD, an entity, CDATA or a comment: no S3 server writes one, keys have it as &lt;
+    if not body or len(body) > PAGE_BYTES or b"<!" in body or body.count(b"<") > _MAX_TAGS:
+        return None
+    try:
+        return ElementTree.fromstring(body.decode("utf-8"))  # noqa: S314 (no DTD gets here)
+    except (ElementTree.ParseError, ValueError):
+        return None
+
+
+def _what_it_is(body: bytes) -> str:
+    if not body.strip():
+        return "the answer is empty"
+    start = body.lstrip()[:200].lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "the answer is a web page (a proxy or a captive portal?)"
+    if len(body) > PAGE_BYTES or body.count(b"<") > _MAX_TAGS:
+        return "the answer is far too large for a page of 1,000 keys"
+    return "the answer is cut off or not XML"
+
+
+def _proven_head(tops: Mapping[str, str], bucket: str, prefix: str, *, encoded: bool) -> str:
+    """The next token after the page's own words were compared with what was asked."""
+    if tops.get("Name") != bucket:
+        raise _unproven(bucket, f"it names the bucket {printable(tops.get('Name', ''))[:80]!r}")
+    said = tops.get("Prefix")
+    if said is None or (said != prefix and not (encoded and _decoded(said) == prefix)):
+        raise _unproven(bucket, f"it is for the prefix {printable(said or '')[:80]!r}, asked was {printable(prefix)!r}")
+    if "CommonPrefixes" in tops:
+        raise _unproven(bucket, "it folds keys into common prefixes though nobody asked for it")
+    truncated, token = tops.get("IsTruncated"), tops.get("NextContinuationToken", "")
+    if truncated not in ("true", "false"):
+        raise _unproven(bucket, "it does not say whether it is truncated")
+    if (truncated == "true") != bool(token):
+        raise _unproven(bucket, f"IsTruncated is {truncated} but there is {'a' if token else 'no'} continuation token")
+    return token
+
+
+def _object(entry: ElementTree.Element, space: str, *, encoded: bool) -> ObjectInfo:
+    texts = {child.tag[len(space) :]: child.text or "" for child in entry}
+    key = _decoded(texts["Key"]) if encoded else texts["Key"]
+    size = int(texts["Size"])
+    if not key or size < 0 or (not encoded and "\n" in key):  # XML turns CR into LF: the key may be another one
+        raise ValueError("Key or Size")
+    moment = datetime.fromisoformat(texts["LastModified"])
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    etag = texts.get("ETag", "").strip().strip('"')
+    return ObjectInfo(key, size, etag, moment.timestamp(), texts.get("StorageClass") or "STANDARD")
+
+
+def _decoded(text: str) -> str:
+    """AWS and SeaweedFS write a space as "+", radosgw as %20; all write "+" as %2B."""
+    if "%" not in text and "+" not in text:
+        return text
+    return unquote_plus(text, encoding="utf-8", errors="surrogateescape")
+
+
+def _unproven(bucket: str, why: str) -> UnprovenListingError:
+    return UnprovenListingError(f"the listing of bucket {bucket} cannot be believed: {why}", "nothing was concluded")
+
+
+class ListingProof:
+    """What only all pages together can prove: every key once, inside the prefix, and no token twice.
+
+    Ascending keys cannot repeat, so one key is all it remembers: ascending in UTF-8 byte order (Amazon S3, radosgw) or
+    in tree order, "/" before all else (SeaweedFS). For a server with neither order, remembers every key's hash in a
+    temporary database on disk; needs to know that from the first page on (`unordered`, or the first page shows it).
+    """
+
+    def __init__(self, bucket: str, prefix: str, *, unordered: bool = False) -> None:
+        self._bucket = bucket
+        self._prefix = prefix
+        self._last = ""
+        self._tokens: set[int] = set()
+        self._tree_order = True
+        self._pages = 0
+        self._empty_pages = 0
+        self._seen: sqlite3.Connection | None = _database() if unordered else None
+        self.in_byte_order = True
+        self.keys = 0
+
+    @property
+    def unordered(self) -> bool:
+        """True once neither order held; give it to the next listing's proof."""
+        return not (self.in_byte_order or self._tree_order)
+
+    def take(self, page: Page) -> None:
+        """Raises UnprovenListingError when this page cannot follow the ones before."""
+        self._take_token(page.next_token)
+        self._empty_pages = 0 if page.objects else self._empty_pages + 1
+        if self._empty_pages > _MAX_EMPTY_PAGES:
+            raise _unproven(self._bucket, f"{self._empty_pages} pages without keys in a row say that more follow")
+        for entry in page.objects:
+            if not entry.key.startswith(self._prefix):
+                raise _unproven(self._bucket, f"the key {printable(entry.key)[:80]!r} is outside the prefix")
+        self._look_at_order(page)
+        if self.unordered and self._seen is None:
+            if self._pages:
+                raise _unproven(self._bucket, "its keys come in no known order; the next listing is checked key by key")
+            self._seen = _database()
+        if self._seen is not None:
+            self._remember(self._seen, page)
+        self._pages += 1
+        self.keys += len(page.objects)
+
+    def close(self) -> None:
+        if self._seen is not None:
+            self._seen.close()
+
+    def _take_token(self, token: str) -> None:
+        # 8 bytes a page of 1,000 keys: the one thing that grows, by 60 KB for a million keys
+        if token and hash(token) in self._tokens:
+            raise _unproven(self._bucket, "a continuation token came twice: it would never end")
+        self._tokens.add(hash(token))
+
+    def _look_at_order(self, page: Page) -> None:
+        last = self._last
+        for entry in page.objects:
+            key = entry.key
+            if key <= last and last:  # code points order like UTF-8 bytes
+                if key == last:
+                    raise self._duplicate(key)
+                self.in_byte_order = False
+            if self._tree_order and last and not last.replace("/", "\0") < key.replace("/", "\0"):
+                self._tree_order = False
+            last = key
+        self._last = last
+
+    def _remember(self, seen: "sqlite3.Connection", page: Page) -> None:
+        import sqlite3
+
+        for entry in page.objects:
+            try:
+                seen.execute("INSERT INTO seen VALUES (?)", (hash(entry.key),))
+            except sqlite3.IntegrityError:
+                raise self._duplicate(entry.key) from None
+            except sqlite3.Error as error:
+                raise StoreError(f"no room to check the listing of bucket {self._bucket}: {error}") from error
+
+    def _duplicate(self, key: str) -> UnprovenListingError:
+        return _unproven(self._bucket, f"the key {printable(key)[:80]!r} came twice")
+
+
+def _database() -> "sqlite3.Connection":
+    """A private temporary database that spills to disk and vanishes with its connection (SQLite, "Temporary files")."""
+    import sqlite3
+
+    database = sqlite3.connect("", isolation_level=None)
+    database.execute("PRAGMA cache_size = -4096")
+    database.execute("PRAGMA journal_mode = OFF")
+    database.execute("BEGIN")
+    database.execute("CREATE TABLE seen (hash INTEGER PRIMARY KEY)")
+    return database
