@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def command(ctx: click.Context) -> int:
     """Run the supervisor in the foreground, until SIGTERM.
 
-    The default command. One worker process for each pair; what crashes is restarted. HUP reloads, USR1 reopens logs, USR2 logs the status.
+    The default command. One worker process for each pair; what crashes is restarted. HUP reloads, USR1 reopens logs,
+    USR2 logs the status.
     """
     return run_supervisor(Invocation.of(ctx))
 
