@@ -2,9 +2,8 @@
 
 import click
 
-from runner.cli.answers import Row, ask, finish
+from runner.cli.answers import ask_and_finish
 from runner.cli.invocation import Invocation, config_option
-from runner.model.names import printable
 
 
 @click.command("reload")
@@ -16,15 +15,4 @@ def command(ctx: click.Context, *, dry_run: bool) -> int:
 
     Only pairs that changed are touched; a bad file changes nothing (exit 78).
     """
-    connection = Invocation.of(ctx).running()
-    return finish(ask(connection, {"command": "reload", "dry_run": dry_run}, _show))
-
-
-def _show(row: Row) -> None:
-    """A row is one word with the pairs it concerns, such as {"restarted": ["a", "b"]}."""
-    for word, pairs in row.items():
-        if isinstance(pairs, list):
-            if pairs:
-                click.echo(f"{word}: {', '.join(printable(str(pair)) for pair in pairs)}")
-        elif pairs not in (None, False, ""):
-            click.echo(word.replace("_", " ") if pairs is True else f"{word}: {printable(str(pairs))}")
+    return ask_and_finish(Invocation.of(ctx).running(), {"command": "reload", "dry_run": dry_run})
