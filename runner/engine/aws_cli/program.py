@@ -4,11 +4,13 @@
 the pass thread, never for the supervisor.
 """
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -42,7 +44,7 @@ class Program:
         """How to start it as a program of its own."""
         if self.way == SPAWNED:
             return (self.path,)
-        return (sys.executable, "-m", "awscli")
+        return (sys.executable, "-P", "-m", "awscli")  # -P: nothing is imported from the working directory
 
     def as_spawned(self, reason: str) -> "Program":
         """The same program, started cold."""
@@ -103,18 +105,25 @@ _versions: dict[tuple[str, int, int, int, str], str] = {}
 
 def _ask_version(path: str, environment: Mapping[str, str]) -> str:
     try:
-        answer = subprocess.run(
+        process = subprocess.Popen(
             [path, "--version"],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=VERSION_TIMEOUT_SECONDS,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    except (OSError, subprocess.SubprocessError):
+    except OSError:
         return ""
-    match = _VERSION.search((answer.stdout + answer.stderr).decode("utf-8", "replace"))
+    with process:
+        try:
+            answer = process.communicate(timeout=VERSION_TIMEOUT_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            answer = b""
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # a wrapper may have left something that holds the pipe
+                os.killpg(process.pid, signal.SIGKILL)
+    match = _VERSION.search(answer.decode("utf-8", "replace"))
     return match.group() if match else ""
 
 

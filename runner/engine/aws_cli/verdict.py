@@ -51,6 +51,10 @@ class Verdict:
     retry: bool = False
     permanent: bool = False
 
+    @staticmethod
+    def failed(message: str) -> "Verdict":
+        return Verdict(Outcome.FAILED, message, retry=True)
+
 
 _SKIPPED = 2
 _INTERRUPTED = 130

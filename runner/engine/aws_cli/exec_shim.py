@@ -1,0 +1,38 @@
+"""`python -I -S exec_shim.py PARENT FOLDER LOCK PROGRAM ARGS...`: dies with its parent, then becomes PROGRAM.
+
+For a run that the worker starts itself: the worker has threads, so between its fork and exec no Python may run. This
+file imports nothing of ours, because it runs without site-packages.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_FOLDER_FD, _LOCK_FD = 100, 101  # those of argv.py
+_CANNOT_START = 126
+
+
+def main(arguments: list[str]) -> int:
+    parent, folder, lock, *command = arguments
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != int(parent):
+        return 1
+    os.dup2(int(folder), _FOLDER_FD, inheritable=True)
+    os.dup2(int(lock), _LOCK_FD, inheritable=True)
+    os.close(int(folder))
+    os.close(int(lock))
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):  # Python has changed these
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    try:
+        os.execv(command[0], command)
+    except OSError as error:
+        os.write(2, f"{error.strerror}: {command[0]}\n".encode("utf-8", "surrogateescape"))
+    return _CANNOT_START
+
+
+if __name__ == "__main__":
+    os._exit(main(sys.argv[1:]))
