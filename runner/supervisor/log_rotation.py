@@ -72,23 +72,25 @@ def compress_all(path: Path, request: Callable[[Path], None]) -> None:
 
 def archives(path: Path) -> list[Path]:
     """This file's archives, oldest first; empty when the folder cannot be read."""
-    found: list[tuple[str, int, Path]] = []
+    return [path.with_name(name) for _stamp, _number, name in _found(path)]
+
+
+def _found(path: Path) -> list[tuple[str, int, str]]:
+    """Stamp, number and name of each archive, oldest first."""
     try:
         names = os.listdir(path.parent)
     except OSError:
         return []
+    found = []
     for name in names:
         match = _ARCHIVE.fullmatch(name[len(path.name) :]) if name.startswith(path.name) else None
         if match:
-            found.append((match[1], int(match[2] or 0), path.with_name(name)))
-    return [archive for _time, _number, archive in sorted(found)]
+            found.append((match[1], int(match[2] or 0), name))
+    return sorted(found)
 
 
 def _free_name(path: Path, at: float) -> Path:
+    """A second's archives are numbered upwards; a removed one's number is not given again while others are left."""
     stamp = f"{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
-    number = 0
-    while True:
-        name = path.with_name(f"{path.name}.{stamp}-{number}" if number else f"{path.name}.{stamp}")
-        if not name.exists() and not Path(f"{name}.gz").exists():
-            return name
-        number += 1
+    number = max((number + 1 for found, number, _name in _found(path) if found == stamp), default=0)
+    return path.with_name(f"{path.name}.{stamp}-{number}" if number else f"{path.name}.{stamp}")
