@@ -5,12 +5,15 @@ Pure: no file, no clock. Text:  `2026-11-23T05:40:35.123Z INFO [site] message`; 
 """
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from runner.model.names import printable
 
 RANKS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+_LATEST = 1e11  # a clock far outside the calendar must not end logging
 MESSAGE_CHARACTERS = 16 * 1024
 _RAW_STREAMS = frozenset({"stdout", "stderr"})
 
@@ -39,11 +42,16 @@ def rank(level: str) -> int:
 
 def timestamp(at: float) -> str:
     """ISO 8601 in UTC with milliseconds."""
-    try:
-        moment = datetime.fromtimestamp(at, UTC)
-    except (OverflowError, ValueError, OSError):  # a clock far outside the calendar must not end logging
+    if not abs(at) < _LATEST:
         return f"@{at:.3f}"
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    seconds = math.floor(at)
+    milliseconds = min(int((at - seconds) * 1_000_000 + 0.5) // 1000, 999)
+    return f"{_whole_seconds(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _whole_seconds(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def shortened(message: str) -> str:
