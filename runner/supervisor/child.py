@@ -1,4 +1,4 @@
-"""Forks a child of the supervisor: own session, parent-death signal, one channel, one pipe for its output, nothing else.
+"""Forks a child of the supervisor: own session, parent-death signal, a channel, a pipe for its output.
 
 The only place of this room that forks. What the child runs is given as a callable.
 """
@@ -21,7 +21,7 @@ Body = Callable[[Channel], int]
 
 @dataclass(frozen=True, slots=True)
 class Forked:
-    """The parent's side of a new child. output_fd: non-blocking end of the pipe that is the child's stdout and stderr."""
+    """The parent's side of a new child. output_fd: non-blocking end of the pipe that takes its stdout and stderr."""
 
     pid: int
     channel: Channel
@@ -58,9 +58,7 @@ def fork_child(body: Body) -> Forked:
     return Forked(pid, ours, read_fd)
 
 
-def _live(
-    body: Body, channel: Channel, output_fd: int, parent_pid: int, start_clean: Callable[[], None]
-) -> NoReturn:
+def _live(body: Body, channel: Channel, output_fd: int, parent_pid: int, start_clean: Callable[[], None]) -> NoReturn:
     """The child, from its first instruction to its last. Never returns into the parent's frames."""
     code: int = ExitCode.SOFTWARE
     try:
@@ -93,9 +91,9 @@ def _take_standard_descriptors(output_fd: int) -> None:
     os.dup2(output_fd, 1)
     os.dup2(output_fd, 2)
     options = {"buffering": 1, "encoding": "utf-8", "errors": "backslashreplace", "closefd": False}
-    sys.stdin = open(0, closefd=False)  # noqa: PTH123, SIM115 (a descriptor)
-    sys.stdout = open(1, "w", **options)  # type: ignore[call-overload]  # noqa: PTH123, SIM115
-    sys.stderr = open(2, "w", **options)  # type: ignore[call-overload]  # noqa: PTH123, SIM115
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 (a descriptor)
+    sys.stdout = open(1, "w", **options)  # type: ignore[call-overload]  # noqa: SIM115
+    sys.stderr = open(2, "w", **options)  # type: ignore[call-overload]  # noqa: SIM115
 
 
 def _close_all_but(kept: int) -> None:

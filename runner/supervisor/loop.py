@@ -10,6 +10,7 @@ import itertools
 import selectors
 import time
 from collections.abc import Callable
+from functools import partial
 
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
@@ -88,7 +89,7 @@ class Loop:
         """Waits for the next thing to do and does all that is due."""
         for key, events in self._selector.select(self._sleep_seconds()):
             if self._is_current(key):
-                self._guarded(lambda key=key, events=events: key.data(events), key.fd)
+                self._guarded(partial(key.data, events), key.fd)
         now = self.now()
         while self._timers and self._timers[0][0] <= now:
             self._guarded(heapq.heappop(self._timers)[2].fire)

@@ -1,4 +1,4 @@
-"""A supervisor for one request: what `once`, `plan`, `verify`, `problems`, `conflicts` and `trash` need without a daemon."""
+"""A supervisor for one request: for `once`, `plan`, `verify`, `problems`, `conflicts` and `trash` without a daemon."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -24,7 +24,7 @@ class OutputPipe:
         loop.watch(fd, READ, self._ready)
 
     def child_is_dead(self) -> None:
-        """Takes what is there; what a surviving grandchild writes is read for another second, then the pipe is closed."""
+        """Takes what is there; a surviving grandchild is listened to for another second."""
         for _ in range(_DRAIN_READS):
             if not self._open or not self._read():
                 break

@@ -34,7 +34,7 @@ class ProcessTable:
         """Takes the dead, without waiting. True when there may be more: the caller comes back in the next turn."""
         for _ in range(_MOST_DEATHS_A_TURN):
             try:
-                # Looked at before it is taken: as long as the leader is a zombie its group's number cannot be anyone else's.
+                # Looked at before it is taken: while the leader is a zombie, its group's number is nobody else's.
                 found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return False

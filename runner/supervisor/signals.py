@@ -60,7 +60,7 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def blocked() -> Iterator[Callable[[], None]]:
-    """Around a fork: a signal that arrives in the child before it has its own handlers must not be taken for the parent's.
+    """Around a fork: a signal that reaches the child before it has its own handlers must not be taken for the parent's.
 
     Yields what the child calls to get default handlers and an empty mask.
     """
@@ -81,5 +81,3 @@ def blocked() -> Iterator[Callable[[], None]]:
 def handlers_back_to_default() -> list[int]:
     """What posix_spawn is told to reset."""
     return [int(number) for number in (*HANDLED, signal.SIGPIPE)]
-
-
