@@ -193,7 +193,7 @@ def _is_read_only_source(folder: Folder, pair: Pair, error: OSError) -> bool:
 
 def _cannot_make(path: Path, error: OSError) -> str:
     shown = printable(str(path))
-    if error.errno == errno.ELOOP:
+    if error.errno == errno.ELOOP or (error.errno == errno.ENOTDIR and path.is_symlink()):
         return f"{shown} is a symlink: not trusted"
     if error.errno in {errno.ENOTDIR, errno.EEXIST}:
         return f"{shown} is in the way: not a directory of ours"

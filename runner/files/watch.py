@@ -62,6 +62,7 @@ class Watcher:
         self._inotify: INotify | None = None
         self._quiet: tuple[int, int] | None = None
         self._paths: dict[int, str] = {}  # watch -> directory, "" for the root
+        self._closed: set[str] = set()  # directories that could not be opened; a chmod may let us in
         self.degraded = ""
 
     @classmethod
@@ -98,14 +99,16 @@ class Watcher:
             return changes
         try:
             events = self._inotify.read(timeout=0)
+            lost = False
         except OSError:
-            events = []
-            changes.overflow = True
+            events, lost = [], True
         for event in events:
-            self._take(event, changes)
+            lost |= self._take(event, changes)
+        if lost:
+            changes.overflow = True
+            self._watch_anew()
         if changes.overflow:
             changes.paths.clear()
-            self._watch_anew()
         return changes
 
     def close(self) -> None:
@@ -119,25 +122,23 @@ class Watcher:
                 os.close(fd)
             self._quiet = None
 
-    def _take(self, event: inotify_simple.Event, changes: Changes) -> None:
-        if event.mask & _LOST:
-            changes.overflow = True
-            return
+    def _take(self, event: inotify_simple.Event, changes: Changes) -> bool:
+        """True when events were lost, so that the watches themselves may be wrong now."""
         directory = self._paths.get(event.wd)
-        if directory is None:
-            return  # of a watch that was given up; its directory was listed anew or is gone
+        if event.mask & _LOST or directory is None:
+            # Without a directory: of a watch that was given up; it was listed anew since, or is gone.
+            return bool(event.mask & _LOST)
         if event.mask & flags.IGNORED:
             del self._paths[event.wd]
-            # The root's end is no change of one path: what the folder is now must be looked at.
-            changes.overflow = changes.overflow or directory == ""
         elif event.name:
             path = f"{directory}/{event.name}" if directory else event.name
             if event.mask & flags.ISDIR:
                 self._take_directory(event.mask, path, changes)
             elif not always_excluded(path) and not self._filters.excludes(path):
                 _add(changes, path)
-        elif event.mask & flags.MOVE_SELF and directory == "":
-            changes.overflow = True
+            return False
+        # The root's own end is no change of one path: what the folder is now must be looked at.
+        return directory == "" and bool(event.mask & (flags.IGNORED | flags.MOVE_SELF))
 
     def _take_directory(self, mask: int, path: str, changes: Changes) -> None:
         if self._filters.prunes(path):
@@ -145,7 +146,7 @@ class Watcher:
         _add(changes, path)
         if mask & flags.MOVED_FROM:
             self._unwatch_tree(path)
-        elif mask & (flags.CREATE | flags.MOVED_TO):
+        elif mask & (flags.CREATE | flags.MOVED_TO) or path in self._closed:
             # Whatever was put into it before the watch was there told nobody (`mkdir -p a/b; touch a/b/c`).
             self._watch_tree(path, changes)
 
@@ -156,10 +157,13 @@ class Watcher:
             path = waiting.pop()
             try:
                 fd = beneath.open_beneath(self._folder.fd, path, os.O_RDONLY | os.O_DIRECTORY)
-            except OSError:
-                continue  # gone or closed to us; the scan tells which
+            except OSError as error:
+                if error.errno != errno.ENOENT:
+                    self._closed.add(path)
+                continue
+            self._closed.discard(path)
             try:
-                # By descriptor, so that a link put in its place meanwhile leads nowhere. First the watch, then the look.
+                # By descriptor: a link put in its place meanwhile leads nowhere. First the watch, then the look.
                 watch = self._inotify.add_watch(f"/proc/self/fd/{fd}", _MASK)
                 self._paths[watch] = path
                 waiting += self._look(fd, path, changes)
@@ -202,6 +206,8 @@ class Watcher:
         self._watch_tree("", None)
         for watch in old - set(self._paths):
             self._drop(watch)
+        if not self._paths and not self.degraded:
+            self.degraded = "the folder was removed or unmounted: nothing is left to watch"
 
     def _give_up(self) -> None:
         """A folder half watched would use up everybody's limit and still need scans."""
