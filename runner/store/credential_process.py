@@ -30,6 +30,7 @@ def prepare() -> None:
     """Imports what look-ups need, once, so that their processes share it."""
     import botocore.configprovider
     import botocore.credentials
+    import botocore.regions
     import botocore.session  # noqa: F401
 
 
@@ -138,7 +139,11 @@ def _place(session: Any, request: CredentialRequest, region: str) -> dict[str, o
 
 def _amazon_endpoint(session: Any, region: str) -> str:
     """From botocore's endpoint data; a region it does not know is spelled as all of them are."""
-    found = session.get_component("endpoint_resolver").construct_endpoint(
+    from botocore.loaders import create_loader
+    from botocore.regions import EndpointResolver
+
+    data = create_loader(session.get_config_variable("data_path")).load_data("endpoints")
+    found = EndpointResolver(data).construct_endpoint(
         "s3",
         region,
         use_dualstack_endpoint=bool(session.get_config_variable("use_dualstack_endpoint")),
@@ -172,7 +177,7 @@ def _failure(error: Exception, request: CredentialRequest) -> dict[str, object]:
         return _failed(_parse_complaint(error), "correct the file", permanent=True)
     text = printable(f"{error}")[:500]
     for secret in (request.environment.get("AWS_SECRET_ACCESS_KEY"), request.environment.get("AWS_SESSION_TOKEN")):
-        text = text.replace(secret, "***") if secret else text
+        text = text.replace(secret, "***") if secret and len(secret) >= 8 else text
     if name == "ProfileNotFound":
         text = f"there is no profile {request.profile or os.environ.get('AWS_PROFILE')!r} in the AWS config files"
     hint = "log in again: `aws sso login` or `aws login`" if name in _LOGIN else ""
