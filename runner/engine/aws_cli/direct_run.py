@@ -1,4 +1,4 @@
-"""A run that the worker starts itself, because the launcher cannot be reached: the cold way. Costs more, works alike."""
+"""A run that the worker starts itself, because the launcher cannot be reached: the cold way."""
 
 import contextlib
 import os

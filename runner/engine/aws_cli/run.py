@@ -4,33 +4,30 @@ Starts it through the launcher, or directly when that cannot be reached; reads w
 KILL of its group when the pass must stop, takes too long or shows no life. Never returns while the run is alive.
 """
 
-import contextlib
 import os
-import select
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from runner.config.settings import Pair
 from runner.engine.aws_cli.argv import runs_in_folder
-from runner.engine.aws_cli.aws_config import aws_config_text, config_path, needs_config
 from runner.engine.aws_cli.direct_run import DirectRun
 from runner.engine.aws_cli.environment import run_environment
 from runner.engine.aws_cli.launched_run import LaunchedRun, LauncherSilentError, RunRefusedError
-from runner.engine.aws_cli.output import STDERR, STDOUT, OutputParser, RunCounts
+from runner.engine.aws_cli.output import OutputParser, RunCounts
 from runner.engine.aws_cli.program import choose
 from runner.engine.aws_cli.run_activity import activity_of
+from runner.engine.aws_cli.run_config import config_for
+from runner.engine.aws_cli.run_pipes import RunPipes
 from runner.engine.aws_cli.run_request import RunRequest
 from runner.engine.aws_cli.run_stop import Limits, Stopping
 from runner.engine.aws_cli.started_run import End, StartedRun
 from runner.engine.aws_cli.verdict import ExitStatus, StoppedBy, Verdict, verdict
 from runner.engine.interface import ServiceUnavailableError, Surroundings
-from runner.model.errors import PermanentFailureError
 from runner.model.names import printable
 from runner.wire.channel import Channel
 
 _POLL_SECONDS = 0.2
-_READ_BYTES = 1 << 16
 _PROGRESS_SECONDS = 0.25
 _LOOK_SECONDS = 5.0  # between looks for signs of life, or a tenth of stall_timeout when that is less
 
@@ -94,10 +91,10 @@ class Runs:
         """
         pair = self._surroundings.pair
         started_at = time.monotonic()
-        with _config_for(pair) as path:
+        with config_for(pair) as path:
             environment = run_environment(pair, os.environ, path)
             request = RunRequest(tuple(argv), environment, _umask(pair), runs_in_folder(argv))
-            with _Pipes() as pipes:
+            with RunPipes() as pipes:
                 try:
                     run = self._start(request, pipes, folder_fd)
                 except (RunRefusedError, OSError) as error:
@@ -113,7 +110,7 @@ class Runs:
             self._channel.close()
             self._channel = None
 
-    def _start(self, request: RunRequest, pipes: "_Pipes", folder_fd: int) -> StartedRun | None:
+    def _start(self, request: RunRequest, pipes: RunPipes, folder_fd: int) -> StartedRun | None:
         """None: stopped before it began."""
         fds = (pipes.stdout_write, pipes.stderr_write, folder_fd, self._lock_fd)
         try:
@@ -134,7 +131,7 @@ class Runs:
     def _watch(
         self,
         run: StartedRun,
-        pipes: "_Pipes",
+        pipes: RunPipes,
         on_progress: Callable[[RunCounts], None],
         started_at: float,
         deadline: float | None,
@@ -165,7 +162,7 @@ class Runs:
 class _Watch:
     """The loop around one started run."""
 
-    def __init__(self, run: StartedRun, pipes: "_Pipes", limits: Limits, started_at: float) -> None:
+    def __init__(self, run: StartedRun, pipes: RunPipes, limits: Limits, started_at: float) -> None:
         self.parser = OutputParser()
         self._run = run
         self._pipes = pipes
@@ -224,58 +221,6 @@ class _Watch:
         return self._stopping.is_hopeless(now)
 
 
-class _Pipes:
-    """Both output pipes of a run; the write ends are closed as soon as the run has them."""
-
-    def __init__(self) -> None:
-        self._stdout, self.stdout_write = os.pipe()
-        self._stderr, self.stderr_write = os.pipe()
-        self._open = {self._stdout: STDOUT, self._stderr: STDERR}
-        for fd in self._open:
-            os.set_blocking(fd, False)
-
-    def __enter__(self) -> "_Pipes":
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close_write_ends()
-        for fd in (self._stdout, self._stderr):
-            os.close(fd)
-
-    def close_write_ends(self) -> None:
-        for fd in (self.stdout_write, self.stderr_write):
-            if fd >= 0:
-                os.close(fd)
-        self.stdout_write = self.stderr_write = -1
-
-    def read_into(self, parser: OutputParser, run: StartedRun, timeout_seconds: float) -> bool:
-        """Waits for output or the run's end; true when there was output."""
-        poll = select.poll()
-        for fd in self._open:
-            poll.register(fd, select.POLLIN)
-        if run.fileno() >= 0:
-            poll.register(run.fileno(), select.POLLIN)
-        ready = {fd for fd, _events in poll.poll(timeout_seconds * 1000)}
-        return any([self._read(fd, parser) for fd in list(self._open) if fd in ready])
-
-    def drain_into(self, parser: OutputParser) -> None:
-        """What is left after the end; bounded by the pipes' size, since everything that wrote is dead."""
-        for fd in list(self._open):
-            while self._read(fd, parser):
-                pass
-
-    def _read(self, fd: int, parser: OutputParser) -> bool:
-        try:
-            data = os.read(fd, _READ_BYTES)
-        except BlockingIOError:
-            return False
-        if data:
-            parser.feed(data, self._open[fd])
-        else:
-            del self._open[fd]
-        return bool(data)
-
-
 def _status(end: End, stopped_by: StoppedBy, seconds: float) -> ExitStatus:
     if end.wait_status is None:
         return ExitStatus(stopped_by=stopped_by or StoppedBy.LAUNCHER, seconds=seconds)
@@ -290,31 +235,3 @@ def _umask(pair: Pair) -> int:
             if line.startswith("Umask:"):
                 return int(line.split()[1], 8)
     return 0o022
-
-
-@contextlib.contextmanager
-def _config_for(pair: Pair) -> Iterator[str | None]:
-    """The path of a generated config, in memory and gone with the `with`; None when the pair needs none."""
-    if not needs_config(pair):
-        yield None
-        return
-    path = config_path(os.environ)
-    text = aws_config_text(_read_config(path), pair, os.environ, path=str(path))
-    fd = os.memfd_create("runner-aws-config")
-    try:
-        with open(fd, "w", encoding="utf-8", closefd=False) as file:
-            file.write(text)
-        yield f"/proc/{os.getpid()}/fd/{fd}"
-    finally:
-        os.close(fd)
-
-
-def _read_config(path: "os.PathLike[str]") -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise PermanentFailureError(f"{printable(str(path))}: the AWS config file cannot be read: {reason}") from None
