@@ -56,11 +56,10 @@ class _Assembly:
         web = self._section(top, "web", WebSettings)
         supervisor = self._with_environment(supervisor)
         pairs = list(self._pairs(top))
-        found = {path: pair for path, pair in pairs if pair is not None}
-        candidate = Settings(pairs=tuple(found.values()), supervisor=supervisor, logging=logging, web=web)
-        for index, key, message in rules.findings(candidate, self._environment):
-            where = (*list(found)[index], key) if index is not None else tuple(key.split("."))
-            self._document.complain(where, message)
+        candidate = Settings(pairs=tuple(pair for _, pair in pairs), supervisor=supervisor, logging=logging, web=web)
+        for index, key, message in rules.findings(pairs, candidate, self._environment):
+            place: KeyPath = ("pairs", index, key) if index is not None else tuple(key.split("."))
+            self._document.complain(place, message)
         return candidate
 
     def _top(self) -> dict[str, Any]:
@@ -105,7 +104,7 @@ class _Assembly:
             self._document.complain(("supervisor", "stop_timeout"), f"RUNNER_STOP_TIMEOUT in the environment: {error}")
             return supervisor
 
-    def _pairs(self, top: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Pair | None]]:
+    def _pairs(self, top: Mapping[str, Any]) -> Iterator[tuple[int, Pair]]:
         defaults: dict[str, Any] = {}
         if top.get("defaults") is not None:
             defaults = known_part(self._document, top["defaults"], Pair, ("defaults",))
@@ -118,7 +117,9 @@ class _Assembly:
             own = known_part(self._document, raw, Pair, path)
             if isinstance(raw, dict):
                 origins: dict[str, KeyPath] = {key: ("defaults", key) for key in defaults if key not in own}
-                yield path, self._pair(_Merged(path, {**defaults, **own}, origins, frozenset(own)))
+                pair = self._pair(_Merged(path, {**defaults, **own}, origins, frozenset(own)))
+                if pair is not None:
+                    yield index, pair
 
     def _pair(self, merged: _Merged) -> Pair | None:
         raw, problems = pair_rules.split_location(merged.values)

@@ -13,16 +13,20 @@ from runner.config.places import normal_endpoint
 from runner.config.settings import Mode, Pair, Settings
 from runner.config.values import shown
 
+Numbered = list[tuple[int, Pair]]
 Finding = tuple[int | None, str, str]  # index of the pair (None: not a pair's key), key, sentence
 
 _LONGEST_SOCKET_DIRECTORY_BYTES = 107 - len("/0123456789abcdef.sock")  # sun_path of unix(7)
 
 
-def findings(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Everything that is wrong; disabled pairs are only checked for their names."""
+def findings(numbered: Numbered, settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Everything that is wrong; disabled pairs are only checked for their names.
+
+    numbered: the pairs with their index in the file (some may be too broken to be checked); settings: the rest.
+    """
     places = Places()
-    enabled = [(index, pair) for index, pair in enumerate(settings.pairs) if pair.enabled]
-    yield from _names(settings.pairs)
+    enabled = [(index, pair) for index, pair in numbered if pair.enabled]
+    yield from _names(numbered)
     for index, pair in enabled:
         reason = _refused_folder(pair, settings, environment, places)
         if reason:
@@ -30,15 +34,17 @@ def findings(settings: Settings, environment: Mapping[str, str]) -> Iterator[Fin
     yield from _overlapping_folders(enabled, places)
     yield from _overlapping_prefixes(enabled, environment)
     yield from _logs(settings, enabled, places)
-    runtime_dir = settings.supervisor.runtime_dir
+    restart, runtime_dir = settings.supervisor.restart, settings.supervisor.runtime_dir
+    if restart.initial_seconds > restart.max_seconds:
+        yield None, "supervisor.restart.initial", "is longer than max; swap them"
     if runtime_dir and len(os.fsencode(runtime_dir)) > _LONGEST_SOCKET_DIRECTORY_BYTES:
         allowed = f"a socket's folder has at most {_LONGEST_SOCKET_DIRECTORY_BYTES} bytes"
         yield None, "supervisor.runtime_dir", f"{shown(runtime_dir)} is too long; {allowed}"
 
 
-def _names(pairs: tuple[Pair, ...]) -> Iterator[Finding]:
+def _names(numbered: Numbered) -> Iterator[Finding]:
     first: dict[str, int] = {}
-    for index, pair in enumerate(pairs):
+    for index, pair in numbered:
         if pair.name in first:
             other = first[pair.name]
             yield index, "name", f"'{pair.name}' is the name of pairs[{other}] too; give one of them another name"
@@ -85,7 +91,7 @@ def _usual_places(environment: Mapping[str, str]) -> Iterator[Path]:
         yield Path(environment["HOME"], ".local/state/runner")
 
 
-def _overlapping_folders(pairs: list[tuple[int, Pair]], places: Places) -> Iterator[Finding]:
+def _overlapping_folders(pairs: Numbered, places: Places) -> Iterator[Finding]:
     """Same or nested, through links and bind mounts too."""
     seen: dict[object, int] = {}
     for index, pair in pairs:
@@ -103,7 +109,7 @@ def _overlapping_folders(pairs: list[tuple[int, Pair]], places: Places) -> Itera
             yield index, "folder", f"{where}; keep the folders of pairs apart"
 
 
-def _overlapping_prefixes(pairs: list[tuple[int, Pair]], environment: Mapping[str, str]) -> Iterator[Finding]:
+def _overlapping_prefixes(pairs: Numbered, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Two pairs on one part of a bucket, of which at least one writes there: each would undo or undelete the other."""
     usual = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
     buckets: dict[tuple[str, str], list[tuple[int, Pair]]] = {}
@@ -120,7 +126,7 @@ def _overlapping_prefixes(pairs: list[tuple[int, Pair]], environment: Mapping[st
         buckets[place].append((index, pair))
 
 
-def _logs(settings: Settings, pairs: list[tuple[int, Pair]], places: Places) -> Iterator[Finding]:
+def _logs(settings: Settings, pairs: Numbered, places: Places) -> Iterator[Finding]:
     """A log inside a pushed folder changes it, which starts a pass, which writes a line, for ever."""
     named = [("logging.file", settings.logging.file)]
     if settings.logging.pair_files:

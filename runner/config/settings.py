@@ -140,9 +140,7 @@ class Pair(Frozen):
     cron: Annotated[str | None, or_none(its.CRON)] = Field(None, description="five fields, in `timezone`")
     at: Annotated[tuple[str, ...], its.TIMES] = Field((), description="times of day, in `timezone`")
     timezone: Annotated[str, its.ZONE] = Field("UTC", description="for `cron` and `at`")
-    jitter: Annotated[float, share()] = Field(
-        0.1, description="share of the interval by which passes are spread", json_schema_extra=_for(default="10%")
-    )
+    jitter: Annotated[float, share()] = Field(0.1, description="share of the interval by which passes are spread")
     watch: Switch = Field(
         description="react to local changes at once", json_schema_extra=_for(default="true for push and two-way")
     )
