@@ -1,7 +1,8 @@
 """Which paths of a folder may have changed, from inotify(7). Hints only: scans are the truth.
 
 Watches directories by our own recursion over descriptors; never follows a link, never watches what is pruned. Where
-the kernel cannot tell (limits, network file systems) it says so in `degraded` instead of staying silent.
+the kernel cannot tell (limits, network file systems) it says so in `degraded` instead of staying silent. That the root
+itself was removed is not told while somebody holds its descriptor (we do): Folder.is_same_now is the answer to that.
 """
 
 import ctypes

@@ -58,7 +58,7 @@ def test_scan_order_is_byte_order_of_the_keys(folder: Folder) -> None:
     assert (found[1].files, found[1].bytes) == (10, sum(len(path.encode()) for path in expected))
 
 
-_names = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=("Cs",)), min_size=1, max_size=4)
+_names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=4)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

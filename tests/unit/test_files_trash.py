@@ -9,6 +9,7 @@ import pytest
 
 from runner.config.settings import Share
 from runner.config.settings import Trash as TrashSettings
+from runner.files import system_calls
 from runner.files import trash as trash_module
 from runner.files.filters import Filters
 from runner.files.folder import Folder
@@ -100,7 +101,7 @@ def test_take_replaced_in_the_last_moment_is_put_back(
 ) -> None:
     trash = open_trash()
     expected = put(folder, "a", "old")
-    real = trash_module.rename_no_replace
+    real = system_calls.rename_no_replace
     calls = []
 
     def racing(source: int, name: str, target: int, target_name: str) -> None:
