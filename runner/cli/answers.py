@@ -53,7 +53,7 @@ def ask_workers(
     endings = []
     for name in wanted or pair_names(connection):
         request = {"command": command, "pair": name, **options}
-        endings.append(ask(invocation.running(), request, _naming(name, on_row), waits=True))
+        endings.append(ask(connection, request, _naming(name, on_row), waits=True))
     return together(endings)
 
 

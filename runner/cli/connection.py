@@ -125,19 +125,19 @@ def runtime_dir_of(settings_path: Path, environment: Mapping[str, str]) -> Path 
     if not value:
         return None
     expanded = _EXPANSION.sub(lambda match: environment.get(match[1]) or match[2] or "", value)
-    return Path(os.path.realpath(settings_path)).parent / Path(expanded).expanduser()
+    return Path(os.path.abspath(settings_path)).parent / Path(expanded).expanduser()
 
 
 def _runtime_dir_in(text: str) -> str | None:
     """Importing a YAML reader costs more than the rest of a health check: a plain value is read without one."""
     found = _RUNTIME_DIR.findall(text)
     if len(found) == 1 and found[0][0] not in "&*|>!":
-        value = str(found[0]).strip().strip("\"'")
-        return None if value in ("null", "~") else value
+        plain = str(found[0]).strip().strip("\"'")
+        return None if plain in ("null", "~") else plain
     import yaml
 
     try:
-        document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
+        document: Any = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (both are safe)
     except yaml.YAMLError:
         return None
     section = document.get("supervisor") if isinstance(document, dict) else None

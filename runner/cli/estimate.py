@@ -50,7 +50,7 @@ def _fires(cron: str, timezone: str, today: datetime) -> int:
     end = (start.astimezone(UTC) + timedelta(days=1)).astimezone(start.tzinfo)
     fires = 0
     for moment in CronSim(cron, start):
-        if moment >= end:
+        if moment > end:
             break
         fires += 1
     return fires
