@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from runner.files.filters import Filters, always_excluded
 from runner.files.folder import Folder
 from runner.files.links import Follow, LinkEnd, LinkRefused, follow_link, path_of
+from runner.files.names import read_names
 from runner.files.scan_result import Entry, ScanResult, Skipped
 
 __all__ = ["INDEX_NAME", "MAX_DEPTH", "Entry", "Follow", "ScanResult", "Skipped", "scan"]
@@ -68,7 +69,7 @@ class _Scan:
         self._follow = follow
         self._found = found
         self._should_stop = should_stop
-        self._root_path = path_of(folder.fd) if follow != "no" else ""
+        self._root_path = _root_path(folder.fd) if follow != "no" else ""
         self._levels: list[_Level] = []
         self._on_the_way: set[tuple[int, int]] = set()
         self._unknown: set[str] = set()
@@ -171,25 +172,12 @@ class _Scan:
         return None
 
     def _list(self, level: _Level) -> list[str]:
-        """The names in it, sorted; directories with a `/` at their end. Raises OSError.
-
-        Code point order is UTF-8 byte order for everything but escaped bytes, and names with those are left out here.
-        """
-        names: list[str] = []
-        with os.scandir(level.fd) as entries:
-            for entry in entries:
-                name = entry.name
-                if not name.isascii() and not _is_utf8(name):
-                    self._impossible(level, name)
-                elif entry.is_symlink():
-                    level.links.add(name)
-                    names.append(f"{name}/" if self._follow != "no" and _leads_to_directory(entry) else name)
-                elif entry.is_dir(follow_symlinks=False):
-                    names.append(f"{name}/")
-                else:
-                    names.append(name)
-        names.sort()
-        return names
+        """The names in it, sorted; directories with a `/` at their end. Raises OSError."""
+        names = read_names(level.fd, self._follow)
+        level.links = names.links
+        for name in names.impossible:
+            self._impossible(level, name)
+        return names.ordered
 
     def _leave(self) -> None:
         level = self._levels.pop()
@@ -301,6 +289,13 @@ class _Scan:
         self._skipped.append(Skipped(path, "impossible-name", "the name is not UTF-8: no key can be that name"))
 
 
+def _root_path(fd: int) -> str:
+    try:
+        return path_of(fd)
+    except OSError:
+        return "\0"  # without /proc nothing can be said to lie inside: no path begins like this
+
+
 def _entry(path: str, kind: str, state: os.stat_result) -> Entry:
     return Entry(
         path,
@@ -311,21 +306,6 @@ def _entry(path: str, kind: str, state: os.stat_result) -> Entry:
         state.st_ino,
         state.st_mode,
     )
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _leads_to_directory(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
 
 
 def _readable(directory_fd: int, name: str) -> bool:

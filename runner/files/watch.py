@@ -58,7 +58,7 @@ class Watcher:
     """
 
     def __init__(self, folder: Folder, filters: Filters) -> None:
-        self._folder = folder
+        self._root = os.dup(folder.fd)  # our own: the folder may be closed in another thread
         self._filters = filters
         self._inotify: INotify | None = None
         self._quiet: tuple[int, int] | None = None
@@ -115,6 +115,9 @@ class Watcher:
     def close(self) -> None:
         """Ends all watches."""
         self._paths.clear()
+        if self._root >= 0:
+            os.close(self._root)
+            self._root = -1
         if self._inotify is not None:
             self._inotify.close()
             self._inotify = None
@@ -157,7 +160,7 @@ class Watcher:
         while waiting and self._inotify is not None:
             path = waiting.pop()
             try:
-                fd = beneath.open_beneath(self._folder.fd, path, os.O_RDONLY | os.O_DIRECTORY)
+                fd = beneath.open_beneath(self._root, path, os.O_RDONLY | os.O_DIRECTORY)
             except OSError as error:
                 if error.errno != errno.ENOENT:
                     self._closed.add(path)

@@ -12,6 +12,7 @@ from pathlib import Path
 import inotify_simple
 import pytest
 
+from runner.files import beneath
 from runner.files import watch as watch_module
 from runner.files.filters import Filters
 from runner.files.folder import Folder
@@ -164,18 +165,28 @@ def test_watch_moved_root_is_an_overflow(start: Starter, root: Path) -> None:
     assert changed(watcher).overflow
 
 
-def test_watch_removed_root_is_told_once_nobody_holds_it(root: Path) -> None:
+def test_watch_removed_root_is_not_told_but_seen_by_a_look(root: Path) -> None:
     folder = Folder.open(root, create=False, mountpoint=False)
     watcher = Watcher.start(folder, Filters())
     root.rmdir()
-    assert not changed(watcher)  # the held descriptor keeps the directory alive: only a look tells
+    assert not changed(watcher)  # held descriptors keep the directory alive (inotify(7), IN_DELETE_SELF)
     assert not folder.is_same_now()
     folder.close()
-    assert changed(watcher).overflow
+    watcher.close()
+    watcher.close()
+
+
+def test_watch_root_that_fails_after_lost_events_says_so(start: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    watcher = start()
+    lost = inotify_simple.Event(-1, inotify_simple.flags.UNMOUNT, 0, "")
+    monkeypatch.setattr(inotify_simple.INotify, "read", lambda *_, **__: [lost])
+    monkeypatch.setattr(beneath, "open_beneath", failing)
+    assert watcher.read().overflow
     assert not watcher.watching
     assert "removed or unmounted" in watcher.degraded
-    assert not select.select([watcher], [], [], 0)[0]
-    watcher.close()
 
 
 def test_watch_limit_of_watches_names_the_sysctl_and_gives_them_back(
