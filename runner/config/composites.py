@@ -30,8 +30,6 @@ class Share(Frozen):
 
 def _share_or(kind: Kind) -> Any:
     def read(value: Any) -> Share | int:
-        if isinstance(value, dict) and isinstance(value.get("share"), float):  # from `encoding`; files hold text only
-            return Share.model_validate(value)
         result: Share | int = Share(share=values.share(value)) if values.is_share(value) else kind.read(value)
         return result
 

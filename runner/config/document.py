@@ -4,6 +4,7 @@ No object is ever built from a tag. Unquoted numbers and truth values stay text 
 decided by the key they stand under. Broken YAML raises; what can be collected is collected in `Document.problems`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ MOST_NODES = 100_000
 _PREFIX = "tag:yaml.org,2002:"
 _KNOWN_TAGS = {_PREFIX + word for word in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")}
 _PLAIN_KINDS = {_PREFIX + word: word for word in ("int", "float", "bool")}
+_NUMBER_OF_YAML_1_2 = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+|0o[0-7]+")  # text for the YAML 1.1 of PyYAML
 # libyaml reads 200 pairs in milliseconds; the Python reader does the same work where PyYAML was built without it
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -120,6 +122,7 @@ class _Builder:
                 return self._mapping(node, path)
             if isinstance(node, yaml.SequenceNode):
                 return self._sequence(node, path)
+            assert isinstance(node, yaml.ScalarNode)
             return self._scalar(node, path)
         finally:
             self._depth -= 1
@@ -133,7 +136,7 @@ class _Builder:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
                 self.document.complain(path, "a key must be a word", line)
-            elif key_node.tag == _PREFIX + "merge" and key_node.style is None:
+            elif key_node.tag == _PREFIX + "merge" and not key_node.style:
                 merged += self._merged(value_node, path)
             elif key_node.value in first_lines:
                 first = first_lines[key_node.value]
@@ -173,7 +176,7 @@ class _Builder:
             result.append(self.build(item, (*path, index)))
         return result
 
-    def _scalar(self, node: yaml.Node, path: KeyPath) -> Tree:
+    def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Tree:
         if node.tag not in _KNOWN_TAGS:
             self._refuse_tag(node, path, "str")
             return None
@@ -183,6 +186,8 @@ class _Builder:
         if node.tag == _PREFIX + "null":
             return None
         kind = _PLAIN_KINDS.get(node.tag)
+        if not node.style and _NUMBER_OF_YAML_1_2.fullmatch(text):
+            kind = "float"
         return Plain.of(text, kind) if kind else text
 
     def _expanded(self, text: str, path: KeyPath) -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 
+from runner.config.kinds import AS_DUMPED
 from runner.config.settings import Settings
 
 
@@ -12,4 +13,4 @@ def dump(settings: Settings) -> str:
 
 def parse(text: str) -> Settings:
     """What `dump` wrote. Raises pydantic's ValidationError for anything else: that is a mistake of ours."""
-    return Settings.model_validate(json.loads(text), by_name=True)
+    return Settings.model_validate(json.loads(text), context=AS_DUMPED)

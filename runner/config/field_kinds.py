@@ -62,9 +62,7 @@ def _timezone(value: Any) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder's name raises OSError
-        zones = {zone.lower(): zone for zone in available_timezones()}
-        near = values.suggestion(name, tuple(zones))
-        near = next((f"; did you mean '{zone}'?" for low, zone in zones.items() if f"'{low}'" in near), "")
+        near = values.suggestion(name, sorted(available_timezones()))
         raise ValueError(f"{shown(name)} is not a time zone; write an IANA name such as Europe/Berlin{near}") from None
     return name
 

@@ -8,9 +8,9 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from runner.config import values
@@ -19,6 +19,7 @@ Schema = dict[str, Any]
 
 VARIABLE = r"\$\{.+\}"
 _UNITS = r"[0-9]+(\.[0-9]+)?\s*"
+AS_DUMPED: Final = object()  # validation context of values that `encoding` wrote: already read once
 NONE_WORDS: list[Any] = ["none", "off", False]  # unquoted `off` is false for every YAML 1.1 reader
 
 
@@ -40,11 +41,11 @@ class Kind:
     spell: Callable[[Any], str] = str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        def read(value: Any) -> Any:
+        def read(value: Any, info: ValidationInfo) -> Any:
             ready = value is None or isinstance(value, bool | int | float | tuple | Path | BaseModel)
-            return value if ready else self.read(value)
+            return value if ready or info.context is AS_DUMPED else self.read(value)
 
-        return core_schema.no_info_before_validator_function(read, handler(source))
+        return core_schema.with_info_before_validator_function(read, handler(source))
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> Schema:
         return dict(self.schema)

@@ -1,6 +1,5 @@
 """Which keys stand where: unknown keys, empty values and wrong shapes are found here, before pydantic sees anything."""
 
-import difflib
 import functools
 from collections.abc import Mapping
 from types import UnionType
@@ -12,7 +11,7 @@ from pydantic_core import ErrorDetails
 from runner.config.document import Document
 from runner.config.problems import KeyPath
 from runner.config.settings import LoggingSettings, Pair, Share, SupervisorSettings, WebSettings
-from runner.config.values import shown
+from runner.config.values import shown, suggestion
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "supervisor": SupervisorSettings,
@@ -56,13 +55,11 @@ def known_part(document: Document, value: Any, model: type[BaseModel], path: Key
 
 
 def unknown_key(key: str, allowed: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(key.lower(), allowed, n=1, cutoff=0.6)
-    if near:
-        return f"unknown key; did you mean '{near[0]}'?"
+    """A typing mistake, a key in the wrong place, or neither."""
     for where, keys in _homes().items():
         if key in keys and keys != allowed:
             return f"unknown key here; it belongs {where}"
-    return f"unknown key; {_allowed(allowed)}"
+    return f"unknown key{suggestion(key, allowed) or '; ' + _allowed(allowed)}"
 
 
 @functools.cache

@@ -55,6 +55,8 @@ class Plain(str):
 
 def shown(value: object) -> str:
     """A value as an error message shows it: harmless, in one line, not endless."""
+    if value is None:
+        return "empty"
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list | tuple):
@@ -67,8 +69,9 @@ def shown(value: object) -> str:
 
 def suggestion(word: str, allowed: Sequence[str]) -> str:
     """`; did you mean 'x'?` or nothing."""
-    near = difflib.get_close_matches(word.lower(), allowed, n=1, cutoff=0.6)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    spelled = {one.lower(): one for one in allowed}
+    near = difflib.get_close_matches(word.lower(), spelled, n=1, cutoff=0.6)
+    return f"; did you mean '{spelled[near[0]]}'?" if near else ""
 
 
 def seconds(value: object, *, least: float = 0.0, most: float = LONGEST_SECONDS) -> float:
