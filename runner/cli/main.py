@@ -101,7 +101,7 @@ def exit_code(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         _complain(error)
         return int(error.exit_code)
-    except BrokenPipeError:  # `runner ... | head`: nobody reads on, which is no failure
+    except (BrokenPipeError, SystemExit):  # `runner ... | head`; click turns EPIPE, and nothing else, into SystemExit
         _let_standard_output_go()
         return ExitCode.OK
     except Exception:  # noqa: BLE001 (the last place where a mistake of ours can be told from the user's)

@@ -1,5 +1,6 @@
 """What is typed: parsing, exit codes, one line for a user's mistake."""
 
+import errno
 import importlib
 import sys
 from pathlib import Path
@@ -82,9 +83,13 @@ def test_mistake_of_ours_is_70_with_a_traceback(
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
-def test_closed_pipe_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [BrokenPipeError(), BrokenPipeError(errno.EPIPE, "Broken pipe")])
+def test_closed_pipe_is_no_failure(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
     def closed(_ctx: click.Context) -> Invocation:
-        raise BrokenPipeError
+        raise error
+
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # click wraps both
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
 
     monkeypatch.setattr(Invocation, "of", staticmethod(closed))
     monkeypatch.setattr(cli, "_let_standard_output_go", lambda: None)
