@@ -13,6 +13,8 @@ from runner.store.address import Address, address_of, style_of
 from runner.store.credentials import Credentials
 from runner.store.errors import (
     Asked,
+    CertificateError,
+    ErrorAnswer,
     ObjectTooLargeError,
     ServerFaultError,
     StoppedError,
@@ -148,6 +150,7 @@ _SENTENCES = {
     "refused": "the connection was refused",
     "unresolved": "no such host, or no name service",
     "tls": "TLS failed: the certificate is not trusted, or it is no TLS port",
+    "proxy": "the proxy refused",
     "silent": "no answer in time",
     "broken": "the connection broke",
 }
@@ -162,7 +165,10 @@ def _unanswered(error: NoAnswerError, asked: Asked) -> StoreError:
         return ThrottledError(f"{asked.endpoint} asks to slow down ({asked.operation} on {asked.bucket})")
     if error.kind == "fault":
         return ServerFaultError(f"{asked.endpoint} failed on {asked.operation} of {asked.bucket} ({error.detail})")
+    if error.kind == "skewed":
+        return error_of(ErrorAnswer(403, "RequestTimeTooSkewed"), asked)
     hints = {"tls": "set ca_bundle, or http:// where there is no TLS", "refused": "is the server up?"}
     detail = f" ({error.detail})" if error.detail else ""
     message = f"cannot connect to {asked.endpoint}: {_SENTENCES.get(error.kind, error.kind)}{detail}"
-    return UnreachableError(message, hints.get(error.kind, ""))
+    kind = CertificateError if error.kind == "tls" else UnreachableError
+    return kind(message, hints.get(error.kind, ""))

@@ -56,6 +56,10 @@ class UnreachableError(StoreError):
     """No answer: refused, no such host, TLS, or silence."""
 
 
+class CertificateError(UnreachableError):
+    """TLS failed; asking again at once changes nothing."""
+
+
 class ThrottledError(StoreError):
     """SlowDown until our patience ended."""
 

@@ -6,7 +6,7 @@ Delays: exponential with full jitter (AWS Architecture Blog, "Exponential Backof
 
 from dataclasses import dataclass
 
-from runner.store.errors import ServerFaultError, StoreError, ThrottledError, UnreachableError
+from runner.store.errors import CertificateError, ServerFaultError, StoreError, ThrottledError, UnreachableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ def delay_before_retry(
 
 
 def _attempts(error: StoreError, patience: Patience) -> int:
+    if isinstance(error, CertificateError):
+        return 1
     if isinstance(error, ThrottledError):
         return patience.throttle_attempts
     if isinstance(error, ServerFaultError):

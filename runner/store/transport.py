@@ -7,7 +7,6 @@ Proxies (HTTPS_PROXY, HTTP_PROXY, NO_PROXY) are read from the environment by the
 """
 
 import base64
-import contextlib
 import hashlib
 import io
 import os
@@ -16,12 +15,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from runner.store.certificate import certificate_complaint
 from runner.store.credentials import Credentials
 from runner.store.errors import StoreError
 from runner.store.request import Answer, Request
 
 CONNECT_TIMEOUT_MILLISECONDS = 10_000
 _TICK_SECONDS = 0.25
+_FIRST_LOOK_SECONDS = 3.0  # of silence at a TLS endpoint that never answered yet
+_CLOSE_SECONDS = 2.0
 _SLOWEST_BYTES_PER_SECOND = 20_000
 _dead: list[object] = []  # natives of a parent process: destroying them here would wait for threads that are not
 
@@ -29,7 +31,7 @@ _dead: list[object] = []  # natives of a parent process: destroying them here wo
 class NoAnswerError(Exception):
     """The request ended without an answer.
 
-    kind: refused | unresolved | tls | silent | broken | slow-down | fault | too-large | stopped.
+    kind: refused | unresolved | tls | proxy | silent | broken | slow-down | fault | skewed | too-large | stopped.
     detail: the CRT's name for it. sent: false only when the server surely has not seen the request.
     """
 
@@ -52,6 +54,7 @@ class Transport:
         self._credentials = credentials
         self._ca_bundle = ca_bundle
         self._native: _Native | None = None
+        self._answered = False
 
     def send(
         self,
@@ -65,26 +68,47 @@ class Transport:
 
         Any status is an answer; raises NoAnswerError.
         """
-        native = self._natives()
         exchange = _Exchange(request.max_body_bytes, is_head=request.method == "HEAD")
-        try:
-            handle = native.client.make_request(
-                type=native.default_type,
-                request=native.http_request(request, target, {"Host": self._host, **headers}),
-                operation_name=request.operation,
-                on_headers=exchange.on_headers,
-                on_body=exchange.on_body,
-                on_done=exchange.on_done,
-            )
-        except Exception as error:
-            raise NoAnswerError("broken", type(error).__name__, sent=False) from error
+        why, detail = self._exchanged(exchange, request, target, headers, should_stop, deadline)
+        if why:
+            raise NoAnswerError(why, detail, sent=True)
+        answer = exchange.answer()
+        self._answered = True
+        return answer
+
+    def _exchanged(
+        self,
+        exchange: "_Exchange",
+        request: Request,
+        target: str,
+        headers: Mapping[str, str],
+        should_stop: Callable[[], bool],
+        deadline: float,
+    ) -> tuple[str, str]:
+        """("", "") when it ended by itself, else why it was cancelled (kind, detail).
+
+        A method of its own: a native object in a frame that an error's traceback keeps would never shut down.
+        """
+        native = self._natives()
+        handle = native.client.make_request(
+            type=native.default_type,
+            request=native.http_request(request, target, {"Host": self._host, **headers}),
+            operation_name=request.operation,
+            on_headers=exchange.on_headers,
+            on_body=exchange.on_body,
+            on_done=exchange.on_done,
+        )
         patience = request.idle_seconds + len(request.body) / _SLOWEST_BYTES_PER_SECOND
-        ended = exchange.wait(patience, should_stop, deadline)
-        if ended:
+        detail = ""
+        if not self._answered and self._origin.startswith("https://"):
+            first_look = min(deadline, time.monotonic() + _FIRST_LOOK_SECONDS)
+            if exchange.wait(patience, should_stop, first_look) == "silent":
+                detail = certificate_complaint(self._origin, self._ca_bundle)
+        why = "tls" if detail else exchange.wait(patience, should_stop, deadline)
+        if why:
             handle.cancel()
-            exchange.done.wait(5.0)
-            raise NoAnswerError(ended, "", sent=True)
-        return exchange.answer()
+            exchange.done.wait(1.0)
+        return why, detail
 
     def close(self) -> None:
         """Ends connections and the event loop's thread; the next request makes them anew."""
@@ -139,8 +163,9 @@ class _Native:
     def close(self) -> None:
         events = [self.client.shutdown_event, self._bootstrap.shutdown_event, self._group.shutdown_event]
         self.client = self._bootstrap = self._group = None
+        deadline = time.monotonic() + _CLOSE_SECONDS
         for event in events:
-            event.wait(2.0)
+            event.wait(max(0.0, deadline - time.monotonic()))
 
 
 def _tls(ca_bundle: str) -> Any:
@@ -239,25 +264,29 @@ class _Exchange:
         return self._status == 200 and b"<Error" in self._body[:512]
 
 
+# The CRT swallows status and body of four answers and gives these names (aws-c-s3, s3_util.c: SlowDown, InternalError,
+# RequestTimeTooSkewed, RequestTimeout); the rest are of the network
 _KINDS = (
-    ("SLOW_DOWN", "slow-down"),
-    ("INTERNAL_ERROR", "fault"),
-    ("NON_RECOVERABLE", "fault"),
+    ("S3_SLOW_DOWN", "slow-down"),
+    ("S3_INTERNAL_ERROR", "fault"),
+    ("S3_REQUEST_TIMEOUT", "fault"),
+    ("S3_REQUEST_TIME_TOO_SKEWED", "skewed"),
+    ("PROXY", "proxy"),
+    ("SOCKS5", "proxy"),
     ("CONNECTION_REFUSED", "refused"),
-    ("DNS", "unresolved"),
     ("NO_ROUTE", "refused"),
     ("NETWORK_DOWN", "refused"),
+    ("DNS", "unresolved"),
+    ("TLS_NEGOTIATION_TIMEOUT", "silent"),
+    ("TLS_CLOSED", "broken"),
+    ("TLS_ALERT_NOT_GRACEFUL", "broken"),
     ("TLS", "tls"),
-    ("SOCKET_TIMEOUT", "silent"),
-    ("CONNECT_TIMEOUT", "silent"),
+    ("TIMEOUT", "silent"),
 )
-_UNSENT = frozenset({"refused", "unresolved", "tls"})
+_UNSENT = frozenset({"refused", "unresolved"})
 
 
 def _no_answer(error: BaseException) -> NoAnswerError:
     name = str(getattr(error, "name", type(error).__name__))
     kind = next((kind for word, kind in _KINDS if word in name), "broken")
-    with contextlib.suppress(Exception):
-        if isinstance(error, ConnectionRefusedError):
-            kind = "refused"
     return NoAnswerError(kind, name, sent=kind not in _UNSENT)
