@@ -1,0 +1,160 @@
+"""What a worker knows of its pair, kept over its passes, and the report made of it. Reads no clock, sends nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from runner.config.settings import EngineName, Mode, Pair
+from runner.model.passes import Halt, Outcome, PassReport, Progress, Trigger
+from runner.model.states import Health
+from runner.model.worker_report import LastPass, Totals, WorkerReport
+from runner.store import price
+from runner.worker import health
+from runner.worker.problem_book import ProblemBook
+from runner.worker.request_rate import RequestRate
+
+_MESSAGE_CHARACTERS = 2000
+_HALT_SAMPLE = 20
+_THROUGH = frozenset({Outcome.DONE, Outcome.DONE_WITH_PROBLEMS})
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What the worker is at right now. Times are seconds since the epoch; trigger is None between passes."""
+
+    trigger: Trigger | None = None
+    started_at: float | None = None
+    progress: Progress | None = None
+    pending: bool = False
+    paused: bool = False
+    retrying: bool = False
+    next_pass_at: float | None = None
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class Account:
+    """error: why the pair cannot be used now. holder: who else holds it."""
+
+    pair: Pair
+    endpoint_url: str | None
+    held: bool = False
+    error: str = ""
+    holder: str = ""
+    watching: str = "off"
+    watch_note: str = ""
+    hydrated: bool = False
+    report: PassReport | None = None
+    last_pass: LastPass | None = None
+    last_success_at: float | None = None
+    files: int | None = None
+    files_bytes: int | None = None
+    way: str = ""
+    totals: Totals = field(default_factory=Totals)
+    book: ProblemBook = field(default_factory=ProblemBook)
+    rate: RequestRate = field(default_factory=RequestRate)
+
+    def __post_init__(self) -> None:
+        # Uploads never count for hydration.
+        self.hydrated = self.pair.mode is Mode.PUSH
+
+    def pass_ended(self, report: PassReport, trigger: Trigger, started_at: float, ended_at: float) -> None:
+        """started_at, ended_at: seconds since the epoch."""
+        self.report = report
+        self.book.update(report)
+        self.rate.add(report.requests, started_at)
+        self.hydrated = self.hydrated or bool(report.hydrated)
+        self.way = report.way or self.way
+        self.files = self.files if report.files is None else report.files
+        self.files_bytes = self.files_bytes if report.files_bytes is None else report.files_bytes
+        if report.outcome in _THROUGH:
+            self.last_success_at = ended_at
+        self.last_pass = LastPass(
+            started_at=started_at,
+            ended_at=ended_at,
+            outcome=report.outcome,
+            trigger=trigger,
+            message=report.message[:_MESSAGE_CHARACTERS],
+            way=report.way,
+            uploaded=report.uploaded,
+            downloaded=report.downloaded,
+            deleted_local=report.deleted_local,
+            deleted_remote=report.deleted_remote,
+            bytes_up=report.bytes_up,
+            bytes_down=report.bytes_down,
+        )
+        self.totals = self._added(report)
+
+    def evidence(self, *, pending: bool) -> health.Evidence:
+        return health.Evidence(
+            outcome=self.report.outcome if self.report else None,
+            pending=pending,
+            conflicts=len(self.book.conflicts),
+            unusable=bool(self.error),
+            standby=bool(self.holder),
+        )
+
+    def told(self, doing: Doing) -> WorkerReport:
+        """Everything in one report, at most about 64 KiB."""
+        evidence = self.evidence(pending=doing.pending)
+        state = health.health(evidence)
+        return WorkerReport(
+            activity=health.activity(
+                evidence, syncing=doing.trigger is not None, paused=doing.paused, retrying=doing.retrying
+            ),
+            health=state,
+            compared_by=self._compared_by(state),
+            hydrated=self.hydrated,
+            trigger=doing.trigger,
+            pass_started_at=doing.started_at,
+            progress=doing.progress,
+            last_pass=self.last_pass,
+            last_success_at=self.last_success_at,
+            next_pass_at=doing.next_pass_at,
+            consecutive_failures=doing.failures,
+            halt=_short(self.report.halt) if self.report and self.report.halt else None,
+            holder=self.holder or None,
+            watching=self.watching,
+            watch_note=self.watch_note,
+            way=self.way,
+            files=self.files,
+            files_bytes=self.files_bytes,
+            conflicts=evidence.conflicts,
+            problems_count=len(self.book),
+            problems=self.book.sample(),
+            totals=self.totals,
+            error=(self.error or self._last_error())[:_MESSAGE_CHARACTERS],
+        )
+
+    def _last_error(self) -> str:
+        failed = self.report is not None and self.report.outcome is Outcome.FAILED
+        return self.report.message if self.report and failed else ""
+
+    def _compared_by(self, state: Health) -> str | None:
+        if self.report is None or state is Health.UNKNOWN:
+            return None
+        return "size-time" if self.pair.engine is EngineName.AWS_CLI else "content"
+
+    def _added(self, report: PassReport) -> Totals:
+        was, per_day = self.totals, self.rate.per_day()
+        billed = price.is_aws(self.endpoint_url)
+        return Totals(
+            passes=was.passes + 1,
+            failed_passes=was.failed_passes + (report.outcome is Outcome.FAILED),
+            uploaded=was.uploaded + report.uploaded,
+            downloaded=was.downloaded + report.downloaded,
+            deleted=was.deleted + report.deleted_local + report.deleted_remote,
+            bytes_up=was.bytes_up + report.bytes_up,
+            bytes_down=was.bytes_down + report.bytes_down,
+            requests=self.rate.total,
+            requests_per_day=per_day,
+            price_per_day_usd=price.usd(per_day) if per_day is not None and billed else None,
+        )
+
+
+def _short(halt: Halt) -> Halt:
+    return replace(halt, sample=halt.sample[:_HALT_SAMPLE])
+
+
+def endpoint_of(pair: Pair, environment: Mapping[str, str]) -> str | None:
+    """As the AWS CLI picks it, from most to least special (AWS CLI user guide, "Service-specific endpoints")."""
+    return pair.endpoint_url or environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or None

@@ -1,0 +1,121 @@
+"""Starts a pass in the pass thread and does what follows from its end: account, answers, log, `on_change`.
+
+On the loop. Which pass is due is the triggers' decision; whether one may start now is the worker's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runner.config.settings import Pair
+from runner.model.passes import Outcome, PassReport, Progress
+from runner.worker import clocks, pass_lines
+from runner.worker.account import Account, Doing
+from runner.worker.clocks import Moment
+from runner.worker.engine_room import EngineRoom, PassResult
+from runner.worker.engine_thread import EngineThread
+from runner.worker.folder_watch import FolderWatch
+from runner.worker.hang_guard import HangGuard
+from runner.worker.on_change import OnChange
+from runner.worker.reporter import Reporter
+from runner.worker.surroundings import Lending, Say
+from runner.worker.triggers import Order, Triggers, has_changed
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The pass that runs."""
+
+    order: Order
+    began: Moment
+
+
+@dataclass(eq=False)
+class PassDesk:
+    """say: sends a message, on the loop. ended: called after each pass, with its report, when all else is done."""
+
+    pair: Pair
+    triggers: Triggers
+    account: Account
+    lending: Lending
+    room: EngineRoom
+    thread: EngineThread
+    watch: FolderWatch
+    guard: HangGuard
+    reporter: Reporter
+    on_change: OnChange
+    say: Say
+    post: Callable[[Callable[[], None]], None]
+    log: Callable[[str, str], None]
+    ended: Callable[[PassReport], None]
+    running: Running | None = None
+    _progress: Progress | None = None
+    _progress_posted: bool = False
+
+    def start(self, order: Order, moment: Moment) -> None:
+        """The thread is idle and the pair is held."""
+        self.running = Running(order, moment)
+        self._progress = None
+        self.lending.begin(under_slots=order.under_slots)
+        self.guard.begin(moment.now)
+        self.reporter.changed()
+        self.thread.submit(lambda: self.room.run_pass(order.trigger), self._ended)
+
+    def progressed(self, progress: Progress) -> None:
+        """From the pass thread; often. The loop is woken once a report, not once a call."""
+        self._progress = progress
+        if not self._progress_posted:
+            self._progress_posted = True
+            self.post(self.reporter.progressed)
+
+    def crashed(self, report: PassReport) -> None:
+        """The job itself raised, which it never should."""
+        if self.running:
+            self._ended(PassResult(report))
+
+    def refuse(self, reason: str, *, even_waiting: bool = True) -> None:
+        """Answers everybody who asked for a pass that cannot be."""
+        report = PassReport(Outcome.FAILED, reason)
+        for request in self.triggers.refused_requests(even_waiting=even_waiting):
+            self._answer(request.pass_id, report)
+
+    def doing(self, moment: Moment) -> Doing:
+        self._progress_posted = False
+        running = self.running
+        taken = running is not None and not running.order.batch.is_empty
+        return Doing(
+            trigger=running.order.trigger if running else None,
+            started_at=running.began.wall if running else None,
+            progress=self._progress if running else None,
+            pending=taken or not self.triggers.batch.is_empty,
+            paused=self.triggers.paused,
+            retrying=self.triggers.is_retrying,
+            next_pass_at=None if running else moment.wall_of(self.triggers.next_scheduled_at(moment)),
+            failures=self.triggers.failures,
+        )
+
+    def _ended(self, result: PassResult) -> None:
+        assert self.running is not None
+        running, self.running = self.running, None
+        report, order = result.report, running.order
+        self.guard.end()
+        self.lending.slot_release()
+        moment = clocks.read()
+        seconds = moment.now - running.began.now
+        before = self.account.report
+        self.triggers.ended(order, report, moment, seconds)
+        self.account.pass_ended(report, order.trigger, running.began.wall, moment.wall)
+        if report.outcome is not Outcome.HALTED:
+            self.lending.token = ""
+        if result.watcher:
+            self.watch.take(result.watcher)
+        self.log(*pass_lines.log_line(report, before, order.trigger, seconds))
+        for request in order.requests:
+            self._answer(request.pass_id, report)
+        if has_changed(report):
+            self.on_change.tell(pass_lines.change_facts(self.pair, report, order.trigger, moment.wall))
+        self.reporter.changed()
+        self.ended(report)
+
+    def _answer(self, pass_id: str, report: PassReport) -> None:
+        if pass_id:
+            self.say({"type": "pass-done", "pass_id": pass_id, "report": pass_lines.answer(report)})
