@@ -100,7 +100,8 @@ def test_push_and_pull_any_way_moves_the_same_files(
     files = {"a b+&%#?.txt": b"one", "deep/er/x[1].bin": b"\0" * 100_000, "-dash": b"", "ü/naïve.txt": b"2", "*": b"3"}
     ours = {".runner/marker": b"m", "lost+found/x": b"l", "deep/.nfs123": b"n", "skip.tmp": b"t"}
     source = folder_with(tmp_path, files | ours)
-    push = make_pair(bucket, source, prefix="p/q/", endpoint_url=seaweed.endpoint_url, exclude=("*.tmp",), concurrency=4)
+    url = seaweed.endpoint_url
+    push = make_pair(bucket, source, prefix="p/q/", endpoint_url=url, exclude=("*.tmp",), concurrency=4)
 
     pushed = run(push, connect, tmp_path)
 

@@ -21,11 +21,7 @@ _WEB_IDENTITY_PROFILE = "runner-web-identity"
 def needs_config(pair: Pair) -> bool:
     """Whether something of this pair can only be said in a config file."""
     return bool(
-        pair.bandwidth_bytes_per_second
-        or pair.addressing_style
-        or pair.role_arn
-        or pair.concurrency != CLI_CONCURRENCY
-        or "concurrency" in pair.model_fields_set
+        pair.bandwidth_bytes_per_second or pair.addressing_style or pair.role_arn or pair.concurrency != CLI_CONCURRENCY
     )
 
 
@@ -155,7 +151,7 @@ def _s3_settings(pair: Pair) -> dict[str, str]:
     if pair.bandwidth_bytes_per_second:
         # v1 reads no plain bytes a second; its KB is 1024 (customizations/s3/transferconfig.py)
         wanted["max_bandwidth"] = f"{max(1, pair.bandwidth_bytes_per_second // 1024)}KB/s"
-    if pair.concurrency != CLI_CONCURRENCY or "concurrency" in pair.model_fields_set:
+    if pair.concurrency != CLI_CONCURRENCY:  # the default leaves the user's own config its say
         wanted["max_concurrent_requests"] = str(pair.concurrency)
     if pair.addressing_style:
         wanted["addressing_style"] = pair.addressing_style

@@ -22,7 +22,7 @@ from runner.engine.aws_cli.run_pipes import RunPipes
 from runner.engine.aws_cli.run_request import RunRequest
 from runner.engine.aws_cli.run_stop import Limits, Stopping
 from runner.engine.aws_cli.started_run import End, StartedRun
-from runner.engine.aws_cli.verdict import ExitStatus, StoppedBy, Verdict, verdict
+from runner.engine.aws_cli.verdict import ExitStatus, StoppedBy, Verdict, not_started, verdict
 from runner.engine.interface import ServiceUnavailableError, Surroundings
 from runner.model.names import printable
 from runner.wire.channel import Channel
@@ -57,7 +57,7 @@ class RunResult:
     def verdict(self, expected_warnings: int = 0, expected_failures: int = 0) -> Verdict:
         """See `verdict.verdict`."""
         if self.not_started and self.status.stopped_by is StoppedBy.NOTHING:
-            return Verdict.failed(f"`aws` could not be started: {self.not_started}")
+            return not_started(self.not_started)
         return verdict(
             self.status,
             self.counts,
@@ -98,7 +98,7 @@ class Runs:
                 try:
                     run = self._start(request, pipes, folder_fd)
                 except (RunRefusedError, OSError) as error:
-                    return RunResult(ExitStatus(), RunCounts(), not_started=printable(str(error)))
+                    return RunResult(ExitStatus(), RunCounts(), not_started=_reason(error))
                 pipes.close_write_ends()
                 if run is None:
                     return RunResult(ExitStatus(stopped_by=StoppedBy.REQUEST), RunCounts(), not_started="stopped")
@@ -225,6 +225,10 @@ def _status(end: End, stopped_by: StoppedBy, seconds: float) -> ExitStatus:
     if end.wait_status is None:
         return ExitStatus(stopped_by=stopped_by or StoppedBy.LAUNCHER, seconds=seconds)
     return ExitStatus.from_wait(end.wait_status, stopped_by, seconds)
+
+
+def _reason(error: Exception) -> str:
+    return printable(error.strerror if isinstance(error, OSError) and error.strerror else str(error))
 
 
 def _umask(pair: Pair) -> int:

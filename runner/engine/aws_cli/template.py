@@ -44,7 +44,7 @@ class Template:
 
         self.version = f"aws-cli/{awscli.__version__}"
         self._data_path = os.environ.get(_DATA_PATH, "")  # awscli adds its own folder at import
-        with _environment({**os.environ, **_WARM_UP_ENVIRONMENT, _DATA_PATH: self._data_path}), _silence():
+        with _environment(self._warm_up_environment()), _silence():
             driver = create_clidriver()
             driver.session.create_client("s3")
             self._loader = driver.session.get_component("data_loader")
@@ -54,6 +54,11 @@ class Template:
         gc.freeze()  # what is warm stays out of the children's collections, so its pages stay shared
         if threading.active_count() != 1:
             raise RuntimeError("the warm AWS CLI has started a thread: forking it would not be safe")
+
+    def _warm_up_environment(self) -> dict[str, str]:
+        """Nothing of the user's AWS settings: a profile that does not exist must fail its runs, not the warm-up."""
+        neutral = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BOTO"))}
+        return neutral | _WARM_UP_ENVIRONMENT | {_DATA_PATH: self._data_path}
 
     def main(self, argv: Sequence[str], environment: Mapping[str, str]) -> int:
         """One `aws ARGV` in this (forked) process with exactly this environment; returns its exit code."""

@@ -51,10 +51,6 @@ class Verdict:
     retry: bool = False
     permanent: bool = False
 
-    @staticmethod
-    def failed(message: str) -> "Verdict":
-        return Verdict(Outcome.FAILED, message, retry=True)
-
 
 _SKIPPED = 2
 _INTERRUPTED = 130
@@ -84,6 +80,14 @@ def verdict(
     if status.code == _SKIPPED and counts.warnings and not counts.fatal:
         return _done(counts, expected_warnings)
     return _failed(status, counts, stderr_tail, program_version)
+
+
+def not_started(reason: str) -> Verdict:
+    """Nothing ran at all. reason: the system's own words, or the launcher's."""
+    found = meaning((reason,), USAGE)
+    if found:
+        return Verdict(Outcome.FAILED, f"{found.message} ({reason})", permanent=True)
+    return Verdict(Outcome.FAILED, f"`aws` could not be started: {reason}", retry=True)
 
 
 def _stopped(status: ExitStatus) -> Verdict:
