@@ -3,6 +3,7 @@
 Written after the fact only (a row says "this was seen on both sides"). Memory that is corrupt, of another folder or of
 an older generation is set aside by renaming, never used and never removed; without memory nothing is deleted.
 """
+# ruff: noqa: S608 - statements are put together from our own words only, values are bound
 
 import contextlib
 import os
@@ -194,19 +195,19 @@ class Memory:
 
     def _forget_run(self) -> None:
         for table in ("runs", "run_names", "run_lookalikes"):
-            self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 (our own names)
+            self.connection.execute(f"DELETE FROM {table}")
 
     def holds(self, table: str, path: bytes) -> bool:
         """table: `run_names`, `run_lookalikes`, `placeholders`, `restored` or `unsettled`."""
-        return self.connection.execute(f"SELECT 1 FROM main.{table} WHERE path = ?", (path,)).fetchone() is not None  # noqa: S608
+        return self.connection.execute(f"SELECT 1 FROM main.{table} WHERE path = ?", (path,)).fetchone() is not None
 
     def remember(self, table: str, paths: Iterable[bytes]) -> None:
         with self.writing():
-            self.connection.executemany(f"INSERT OR IGNORE INTO main.{table} VALUES (?)", ((path,) for path in paths))  # noqa: S608
+            self.connection.executemany(f"INSERT OR IGNORE INTO main.{table} VALUES (?)", ((path,) for path in paths))
 
     def forget(self, table: str, paths: Iterable[bytes]) -> None:
         with self.writing():
-            self.connection.executemany(f"DELETE FROM main.{table} WHERE path = ?", ((path,) for path in paths))  # noqa: S608
+            self.connection.executemany(f"DELETE FROM main.{table} WHERE path = ?", ((path,) for path in paths))
 
 
 def set_aside(path: Path, now: float) -> Path | None:

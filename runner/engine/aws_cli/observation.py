@@ -1,8 +1,9 @@
 """What one pass sees: the folder (`here`, afterwards `after`), the listing (`there`), as temporary SQL tables.
 
 They lie in SQLite's own temporary file beside the memory's connection, so a pass joins them with what is remembered
-and its own memory does not grow with the bucket (design principle 12). Only facts; deciding is for the modules that ask.
+and its own memory does not grow with the bucket (design principle 12). Only facts; who asks decides.
 """
+# ruff: noqa: S608 - statements are put together from our own words only, values are bound
 
 import sqlite3
 from collections.abc import Iterator
@@ -108,7 +109,7 @@ class Observation:
         own = not connection.in_transaction
         if own:
             connection.execute("BEGIN")
-        connection.executemany(f"INSERT OR REPLACE INTO temp.{table} VALUES ({marks})", rows)  # noqa: S608 (our names)
+        connection.executemany(f"INSERT OR REPLACE INTO temp.{table} VALUES ({marks})", rows)
         if own:
             connection.execute("COMMIT")
 

@@ -1,0 +1,127 @@
+"""What a pull brings: predicted before the run by the CLI's rule, found in place after it, and then remembered.
+
+"In place" is size and LastModified as the CLI leaves them, in whole seconds. Never moves a byte itself.
+"""
+# ruff: noqa: S608 - statements are put together from our own words only, values are bound
+
+import contextlib
+import os
+
+from runner.config.settings import EmptyFolders
+from runner.engine.aws_cli import blocked
+from runner.engine.aws_cli.memory import path_bytes, path_text
+from runner.engine.aws_cli.observation import stamp_of_stat
+from runner.engine.aws_cli.one_pass import OnePass
+from runner.model.problem import Side
+
+WANTED = "t.path NOT IN (SELECT path FROM blocked)"
+IN_PLACE = "(h.size = t.size AND h.mtime_ns / 1000000000 = CAST(t.modified AS INTEGER))"
+# prediction.Rule.downloads, where the CLI's own rule can be said in SQL; `--size-only` drops the times.
+_DIFFERS = "(h.path IS NULL OR h.size <> t.size OR {times})"
+_TIMES = "(h.mtime_ns + 500) / 1000 <> CAST(round(t.modified * 1000000) AS INTEGER)"
+
+
+def predicted_sql(one: OnePass) -> str:
+    """Rows (path, size, was_here) of what the run will download."""
+    differs = _DIFFERS.format(times=_TIMES if one.rule.exact_times else "0")
+    return (
+        "SELECT t.path, t.size, h.path IS NOT NULL FROM there t LEFT JOIN here h USING (path) "
+        f"WHERE {WANTED} AND {differs} ORDER BY t.path"
+    )
+
+
+def predicted(one: OnePass) -> tuple[int, int]:
+    """How many files and bytes the run will download."""
+    row = next(one.seen.rows(f"SELECT count(*), coalesce(sum(size), 0) FROM ({predicted_sql(one)})"))
+    return int(row[0]), int(row[1])
+
+
+def marked_folders(one: OnePass) -> list[str]:
+    """Folders that only a placeholder speaks of and that are not here."""
+    if one.pair.empty_folders is EmptyFolders.NONE:
+        return []
+    rows = one.seen.rows("SELECT DISTINCT path FROM marks WHERE path NOT IN (SELECT path FROM dirs) ORDER BY path")
+    return [path_text(path) for (path,) in rows]
+
+
+def make_marked_folders(one: OnePass) -> None:
+    """Makes them and remembers that we did."""
+    made: list[bytes] = []
+    for path in marked_folders(one):
+        try:
+            for folder in one.folder.make_dirs(path):
+                if one.pair.dir_mode is not None:
+                    _chmod(one, folder, one.pair.dir_mode)
+                one.seen.add_dir(folder)
+            made.append(path_bytes(path))
+        except OSError as error:
+            lasting = isinstance(error, NotADirectoryError) or blocked.is_below_link(one, path)
+            one.problem(
+                Side.REMOTE, path, "file-in-the-way", f"the folder cannot be made: {error.strerror}", permanent=lasting
+            )
+    new = [path for path in made if not one.memory.holds("placeholders", path)]
+    if new:
+        one.memory.remember("placeholders", new)
+
+
+def remember(one: OnePass) -> None:
+    """Rows for all that is in place now; what is gone on either side is forgotten, unless it waits to be deleted."""
+    in_place = f"FROM there t JOIN after h USING (path) WHERE {WANTED} AND {IN_PLACE}"
+    new = (
+        f"SELECT t.path {in_place} AND NOT EXISTS (SELECT 1 FROM main.files m WHERE m.path = t.path "
+        "AND m.size = h.size AND m.mtime_ns = h.mtime_ns AND m.inode = h.inode AND m.etag = t.etag)"
+    )
+    arrived = [path for (path,) in one.seen.rows(new)]
+    if arrived:
+        _dress(one, arrived)
+    gone = "SELECT path FROM main.files WHERE path NOT IN (SELECT path FROM after)"
+    gone_paths = [path for (path,) in one.seen.rows(gone)]
+    if not (arrived or gone_paths):
+        return
+    connection = one.memory.connection
+    with one.memory.writing():
+        for path in arrived:
+            connection.execute(
+                "INSERT OR REPLACE INTO main.files SELECT h.path, h.size, h.mtime_ns, h.ctime_ns, h.inode, t.etag, "
+                "t.modified FROM after h JOIN there t USING (path) WHERE h.path = ?",
+                (path,),
+            )
+        connection.executemany("DELETE FROM main.files WHERE path = ?", ((path,) for path in gone_paths))
+
+
+def _dress(one: OnePass, arrived: list[bytes]) -> None:
+    """`file_mode` and `gid` for what this pass has brought; the CLI knows neither."""
+    if one.pair.file_mode is None and one.pair.gid is None:
+        return
+    before = "SELECT 1 FROM here a JOIN after b USING (path) WHERE a.path = ? AND a.inode = b.inode"
+    for path in arrived:
+        if next(one.seen.rows(before, (path,)), None):
+            continue
+        with contextlib.suppress(OSError):
+            fd = one.folder.open_beneath(path_text(path), os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                if one.pair.gid is not None:
+                    os.fchown(fd, -1, one.pair.gid)
+                if one.pair.file_mode is not None:
+                    os.fchmod(fd, one.pair.file_mode)
+                stamp = stamp_of_stat(os.fstat(fd))
+            finally:
+                os.close(fd)
+            one.seen.execute("INSERT OR REPLACE INTO temp.after VALUES (?, ?, ?, ?, ?)", (path, *stamp))
+
+
+def _chmod(one: OnePass, folder: str, mode: int) -> None:
+    fd = one.folder.open_beneath(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fchmod(fd, mode)
+    finally:
+        os.close(fd)
+
+
+def is_hydrated(one: OnePass) -> bool:
+    """Every object of the listing is in place, or a permanent problem (those are blocked or refused)."""
+    missing = (
+        f"SELECT 1 FROM there t LEFT JOIN after h USING (path) WHERE {WANTED} "
+        f"AND (h.path IS NULL OR NOT {IN_PLACE}) LIMIT 1"
+    )
+    return next(one.seen.rows(missing), None) is None

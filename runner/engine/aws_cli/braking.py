@@ -1,0 +1,62 @@
+"""A pass's deletions before the brakes: what is counted, what a person is shown, what was approved.
+
+The rules are in engine/brakes.py. Raises before the first change or lets the whole plan through, never a part of it.
+"""
+
+import os
+
+from runner.engine import brakes
+from runner.engine.aws_cli.memory import path_text
+from runner.engine.aws_cli.one_pass import OnePass, PassHaltedError
+from runner.engine.interface import Surroundings
+from runner.model.passes import Halt
+
+APPROVAL_VARIABLE = "RUNNER_APPROVE"
+
+
+def approved_tokens(surroundings: Surroundings) -> set[str]:
+    """From the control socket, the config and the environment."""
+    tokens = {surroundings.approved_token(), surroundings.pair.approve or "", os.environ.get(APPROVAL_VARIABLE, "")}
+    return {token.strip() for token in tokens} - {""}
+
+
+def brake_of(one: OnePass, plan: brakes.Deletions) -> brakes.Brake | None:
+    """Pure look, for plans."""
+    return brakes.judge(plan, one.pair.max_delete)
+
+
+def brake(one: OnePass, plan: brakes.Deletions) -> None:
+    """Asks the brakes about the table `doomed`; raises PassHaltedError with what a person must know."""
+    found = brake_of(one, plan)
+    if found is None:
+        return
+    paths = [row[0] for row in one.seen.rows("SELECT path FROM doomed ORDER BY path")]
+    tokens = approved_tokens(one.surroundings)
+    if any(one.memory.plan_covers(token, found.name, paths) for token in tokens):
+        one.log("WARNING", f"{found.reason}: approved, going on")
+        return
+    token = brakes.token(found.name, paths)
+    one.memory.show_plan(token, found.name, paths)
+    sample = tuple(path_text(path) for path in paths[: brakes.SAMPLE_PATHS])
+    raise PassHaltedError(Halt(found.name, found.reason, token, len(paths), sample))
+
+
+def moves(one: OnePass) -> int:
+    """How many of `doomed` are the old name of a file that is here (or there) under a new one: no deletions."""
+    if one.seen.number("SELECT count(*) FROM doomed") < brakes.COUNTS_FROM:
+        return 0
+    one.seen.execute("CREATE TEMP TABLE newcomers (size INTEGER, mtime_ns INTEGER, inode INTEGER, etag TEXT)")
+    one.seen.execute(
+        "INSERT INTO newcomers SELECT h.size, h.mtime_ns, h.inode, '' FROM here h "
+        "WHERE NOT EXISTS (SELECT 1 FROM main.files m WHERE m.path = h.path)"
+    )
+    one.seen.execute(
+        "INSERT INTO newcomers SELECT t.size, 0, 0, t.etag FROM there t "
+        "WHERE NOT EXISTS (SELECT 1 FROM main.files m WHERE m.path = t.path)"
+    )
+    one.seen.execute("CREATE INDEX temp.newcomers_by_size ON newcomers (size)")
+    return one.seen.number(
+        "SELECT count(*) FROM doomed d JOIN main.files m ON m.path = d.path WHERE EXISTS (SELECT 1 FROM newcomers n "
+        "WHERE n.size = m.size AND ((n.inode = m.inode AND n.mtime_ns = m.mtime_ns) OR (n.etag = m.etag "
+        "AND m.etag <> '')))"
+    )

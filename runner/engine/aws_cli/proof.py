@@ -1,0 +1,258 @@
+"""Is the folder the one it was? Asked before every pass; the answer decides whether anything may be deleted at all.
+
+`judge` is pure. FolderProof acts on it: makes a first marker, opens memory, moves over to the folder when the same one
+is back at its path. It never takes "cannot be read" for "is not there".
+"""
+
+import contextlib
+import os
+import socket
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from runner.config.settings import Pair
+from runner.engine import brakes
+from runner.engine.aws_cli.memory import Identity, Memory, MemoryCorruptError, path_bytes, set_aside
+from runner.files import marker as markers
+from runner.files.folder import Folder, FolderError
+from runner.files.lock import Holder, LockUnavailableError, PairLock, try_lock
+from runner.files.marker import Marker, MarkerUnreadableError
+from runner.files.private import NAME as PRIVATE_NAME
+from runner.files.private import Private, PrivateError
+from runner.model.names import printable
+from runner.model.passes import Halt
+
+
+class Standing(StrEnum):
+    """What folder, marker and memory say together."""
+
+    SAME = "same"
+    NEW = "new"  # no marker, and none was ever seen by this worker
+    OTHER_TARGET = "other-target"  # the marker names another bucket, prefix or endpoint
+    MISSING = "marker-missing"
+    FOREIGN = "marker-foreign"
+
+
+def judge(marker: Marker | None, known_id: str, remembered_id: str, pair: Pair) -> Standing:
+    """known_id: the marker this worker has seen, "" at its start. remembered_id: of the memory, "" without one."""
+    if marker is None:
+        return Standing.MISSING if known_id else Standing.NEW
+    if known_id and marker.pair_id != known_id:
+        return Standing.FOREIGN
+    if not marker.belongs_to(pair):
+        return Standing.OTHER_TARGET
+    if remembered_id and remembered_id != marker.pair_id:
+        return Standing.FOREIGN
+    return Standing.SAME
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The folder may be worked on. note: what a person should know ("" mostly)."""
+
+    memory: Memory
+    note: str = ""
+
+
+class FolderProof:
+    """The folder, its private place and its lock, as they are proven now. `folder.fd` is what runs work on."""
+
+    def __init__(self, pair: Pair, folder: Folder, private: Private, lock_fd: int, state_dir: Path | None) -> None:
+        self.pair = pair
+        self.folder = folder
+        self.private = private
+        self.lock_fd = lock_fd
+        self._state_dir = state_dir
+        self._known_id = ""
+        self._own: list[Folder | Private | PairLock] = []  # what we opened ourselves after a move
+
+    def prove(self, approves: Callable[[str], bool], now: float) -> Proven | Halt:
+        """Before a pass. approves: has a person approved this token? now: seconds since the epoch.
+
+        Raises OSError, sqlite3.OperationalError, MarkerExistsError (try again).
+        """
+        if not self.folder.is_same_now():
+            halt = self._follow_the_path(approves)
+            if halt is not None:
+                return halt
+        try:
+            marker = markers.read(self.private)
+        except MarkerUnreadableError as error:
+            return self._halt("folder-unreadable", str(error))
+        # Where memory lies may hang on the marker; without one there is none to speak of.
+        memory, corrupt = self._open_memory(marker, now)
+        identity = memory.identity() if memory else None
+        standing = judge(marker, self._known_id, identity.pair_id if identity else "", self.pair)
+        try:
+            return self._settle(standing, marker, memory, identity, corrupt, approves, now)
+        except BaseException:
+            if memory:
+                memory.close()
+            raise
+
+    def look(self) -> tuple[Standing, Path | None]:
+        """For a plan: how it stands, and where memory lies, with nothing made or changed. Raises UserError."""
+        marker = markers.read(self.private)
+        path = self._memory_path(marker)
+        return judge(marker, self._known_id, "", self.pair), path
+
+    def close(self) -> None:
+        """Closes what a move has opened; what the worker lent stays open."""
+        for thing in self._own:
+            thing.close()
+        self._own.clear()
+
+    # ── acting on the judgement ──
+
+    def _settle(
+        self,
+        standing: Standing,
+        marker: Marker | None,
+        memory: Memory | None,
+        identity: Identity | None,
+        corrupt: str,
+        approves: Callable[[str], bool],
+        now: float,
+    ) -> Proven | Halt:
+        note = corrupt
+        if standing in {Standing.MISSING, Standing.FOREIGN}:
+            halt = self._halt(standing.value, self._sentence(standing))
+            if not approves(halt.token):
+                if memory:
+                    memory.close()
+                return halt
+            note = "the folder was accepted as new by approval: this pass deletes nothing"
+        if marker is None:
+            marker = markers.create(self.private, self.pair, now)
+        elif standing is Standing.OTHER_TARGET:
+            note = (
+                f"the folder was synced with s3://{printable(marker.bucket)}/{printable(marker.prefix)} before: "
+                "its memory is set aside and this pass deletes nothing"
+            )
+            marker = self._retargeted(marker)
+        self._known_id = marker.pair_id
+        return self._with_memory(marker, memory, identity, note, now)
+
+    def _with_memory(
+        self, marker: Marker, memory: Memory | None, identity: Identity | None, note: str, now: float
+    ) -> Proven:
+        if memory and identity == Identity.of(marker):
+            return Proven(memory, note)
+        if memory:
+            memory.close()
+        if identity is not None:
+            # So that this memory, should it ever come back (a restored volume), is older than its folder.
+            marker = markers.bump_generation(self.private, marker)
+            set_aside(self.private.state_path, now)
+            note = note or "the memory found is not this folder's: it is set aside and this pass deletes nothing"
+        fresh = Memory.open(self.private.state_path)
+        fresh.adopt(Identity.of(marker))
+        return Proven(fresh, note)
+
+    def _retargeted(self, marker: Marker) -> Marker:
+        pair = self.pair
+        other = replace(marker, bucket=pair.bucket, prefix=pair.prefix, endpoint_url=pair.endpoint_url)
+        return markers.bump_generation(self.private, other)
+
+    def _memory_path(self, marker: Marker | None) -> Path | None:
+        try:
+            path = self.private.state_path
+        except LookupError:  # named by the marker, and there is none
+            return None
+        return path if marker is not None or path.exists() else None
+
+    def _open_memory(self, marker: Marker | None, now: float) -> tuple[Memory | None, str]:
+        path = self._memory_path(marker)
+        if path is None or not path.exists():
+            return None, ""
+        try:
+            memory = Memory.open(path)
+            try:
+                memory.identity()
+            except BaseException:
+                memory.close()
+                raise
+        except (MemoryCorruptError, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            aside = set_aside(path, now)
+            where = f" ({printable(str(aside))})" if aside else ""
+            return None, f"the memory cannot be read and was set aside{where}; this pass deletes nothing: {error}"
+        return memory, ""
+
+    # ── another directory at the path ──
+
+    def _follow_the_path(self, approves: Callable[[str], bool]) -> Halt | None:
+        """The path leads elsewhere now: move over if the same marker is there, else halt."""
+        try:
+            folder = Folder.open(self.pair.folder, create=False, mountpoint=self.pair.mountpoint)
+        except FolderError as error:
+            return self._halt("folder-unreadable", str(error), approvable=False)
+        private: Private | None = None
+        try:
+            halt = self._may_move(folder, approves)
+            if halt is None:
+                private = Private.open(folder, self.pair, self._state_dir)
+                halt = self._move(folder, private, approves)
+        except (OSError, PrivateError, MarkerUnreadableError, LockUnavailableError) as error:
+            halt = self._halt("folder-unreadable", str(error), approvable=False)
+        if halt is not None:
+            if private is not None:
+                private.close()
+            folder.close()
+        return halt
+
+    def _may_move(self, folder: Folder, approves: Callable[[str], bool]) -> Halt | None:
+        """Looks without making anything: an unmounted volume's mount point must stay clean."""
+        outside = self.private.read_only_source
+        if outside or folder.lstat(f"{PRIVATE_NAME}/{markers.NAME}") is not None:
+            return None
+        halt = self._halt(Standing.MISSING.value, self._sentence(Standing.MISSING))
+        return None if approves(halt.token) else halt
+
+    def _move(self, folder: Folder, private: Private, approves: Callable[[str], bool]) -> Halt | None:
+        marker = markers.read(private)
+        if marker is not None and self._known_id and marker.pair_id != self._known_id:
+            halt = self._halt(Standing.FOREIGN.value, self._sentence(Standing.FOREIGN))
+            if not approves(halt.token):
+                return halt
+        lock_fd = self._lock(private)
+        if isinstance(lock_fd, Holder):
+            return self._halt("folder-unreadable", f"another folder is here and {lock_fd} holds it", approvable=False)
+        self.folder, self.private, self.lock_fd = folder, private, lock_fd
+        self._own += [folder, private]
+        return None
+
+    def _lock(self, private: Private) -> int | Holder:
+        """The same lock file (seen through another mount) is ours already: flock would refuse it to us."""
+        with contextlib.suppress(OSError):
+            named = os.stat("lock", dir_fd=private.fd, follow_symlinks=False)
+            ours = os.fstat(self.lock_fd)
+            if (named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino):
+                return self.lock_fd
+        lock = try_lock(private, Holder(socket.gethostname(), os.getpid(), 0.0))
+        if isinstance(lock, Holder):
+            return lock
+        self._own.append(lock)
+        return lock.fd
+
+    # ── sentences ──
+
+    def _halt(self, brake: str, reason: str, *, approvable: bool = True) -> Halt:
+        token = brakes.token(brake, [path_bytes(str(self.pair.folder)), self._known_id.encode()]) if approvable else ""
+        return Halt(brake, reason, token, 0)
+
+    def _sentence(self, standing: Standing) -> str:
+        shown = printable(str(self.pair.folder))
+        if standing is Standing.MISSING:
+            return (
+                f"{shown} has lost its marker: unmounted, emptied or replaced? Nothing is changed until it is back, "
+                "or until the folder is approved as a new one"
+            )
+        return (
+            f"{shown} carries another marker than before: another volume? Nothing is changed until the right one is "
+            "back, or until the folder is approved as a new one"
+        )
