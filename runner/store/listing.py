@@ -63,7 +63,8 @@ def parse_page(body: bytes, *, bucket: str, prefix: str) -> Page:
     if tops.get("KeyCount") != str(len(entries)):
         raise _unproven(bucket, f"KeyCount is {tops.get('KeyCount', 'missing')!r} but {len(entries)} keys came")
     try:
-        objects = tuple(_object(entry, space, encoded=encoded) for entry in entries)
+        tags = _Tags(space)
+        objects = tuple([_object(entry, tags, encoded=encoded) for entry in entries])
     except (KeyError, ValueError) as error:
         raise _unproven(bucket, f"an entry is not complete ({type(error).__name__}: {error})") from error
     return Page(objects, token)
@@ -107,17 +108,25 @@ def _proven_head(tops: Mapping[str, str], bucket: str, prefix: str, *, encoded: 
     return token
 
 
-def _object(entry: ElementTree.Element, space: str, *, encoded: bool) -> ObjectInfo:
-    texts = {child.tag[len(space) :]: child.text or "" for child in entry}
-    key = _decoded(texts["Key"]) if encoded else texts["Key"]
-    size = int(texts["Size"])
+class _Tags:
+    """An entry's element names in the page's namespace: made once a page, not once a key."""
+
+    def __init__(self, space: str) -> None:
+        self.key, self.size, self.etag = f"{space}Key", f"{space}Size", f"{space}ETag"
+        self.last_modified, self.storage_class = f"{space}LastModified", f"{space}StorageClass"
+
+
+def _object(entry: ElementTree.Element, tags: _Tags, *, encoded: bool) -> ObjectInfo:
+    texts = {child.tag: child.text or "" for child in entry}
+    key = _decoded(texts[tags.key]) if encoded else texts[tags.key]
+    size = int(texts[tags.size])
     if not key or size < 0 or (not encoded and "\n" in key):  # XML turns CR into LF: the key may be another one
         raise ValueError("Key or Size")
-    moment = datetime.fromisoformat(texts["LastModified"])
+    moment = datetime.fromisoformat(texts[tags.last_modified])
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    etag = texts.get("ETag", "").strip().strip('"')
-    return ObjectInfo(key, size, etag, moment.timestamp(), texts.get("StorageClass") or "STANDARD")
+    etag = texts.get(tags.etag, "").strip('" ')
+    return ObjectInfo(key, size, etag, moment.timestamp(), texts.get(tags.storage_class) or "STANDARD")
 
 
 def _decoded(text: str) -> str:
