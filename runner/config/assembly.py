@@ -99,7 +99,8 @@ class _Assembly:
         if not text:
             return supervisor
         try:
-            return supervisor.model_copy(update={"stop_timeout_seconds": values.seconds(text)})
+            length = values.seconds(f"{text}s" if text.isdecimal() else text)  # variables are often plain seconds
+            return supervisor.model_copy(update={"stop_timeout_seconds": length})
         except ValueError as error:
             self._document.complain(("supervisor", "stop_timeout"), f"RUNNER_STOP_TIMEOUT in the environment: {error}")
             return supervisor

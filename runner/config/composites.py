@@ -30,8 +30,12 @@ class Share(Frozen):
 
 def _share_or(kind: Kind) -> Any:
     def read(value: Any) -> Share | int:
-        result: Share | int = Share(share=values.share(value)) if values.is_share(value) else kind.read(value)
-        return result
+        if values.is_share(value):
+            return Share(share=values.share(value))
+        try:
+            return int(kind.read(value))
+        except ValueError as error:
+            raise ValueError(f"{error}, or a share such as 50%") from None
 
     return read
 

@@ -75,8 +75,8 @@ container, when no config file is found, these variables make one pair; upper-ca
 | `logging_level` | as `logging.level` | `INFO` |
 
 `empty_folders` is `index-file` there, and a log inside the folder is excluded. AWS's own variables work as everywhere.
-`RUNNER_CONFIG` names the config file, `RUNNER_STOP_TIMEOUT` wins over `supervisor.stop_timeout`, `RUNNER_APPROVE` is
-`approve` for every pair that has none.
+`RUNNER_CONFIG` names the config file, `RUNNER_STOP_TIMEOUT` (a duration, or plain seconds) wins over
+`supervisor.stop_timeout`, `RUNNER_APPROVE` is `approve` for every pair that has none.
 """
 
 

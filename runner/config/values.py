@@ -177,7 +177,7 @@ def switch(value: object) -> bool:
 def choice(value: object, allowed: Sequence[str]) -> str:
     """One of the words."""
     words = ", ".join(allowed)
-    text = _scalar(value, f"one of {words}", f"allowed are {words}")
+    text = _scalar(value, "a word", f"allowed are {words}")
     if text in allowed:
         return text
     raise ValueError(f"{shown(value)} is not one of {words}{suggestion(text, allowed)}")

@@ -1,5 +1,6 @@
 """A config file as a person may write it, and what they are told. Numbers are those of research/reliability.md, 7 C."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +119,12 @@ def test_load_missing_file_is_refused(tmp_path: Path) -> None:
     assert caught.value.exit_code == ExitCode.CONFIG
 
 
+def test_load_pipe_without_writer_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "sync.yaml")
+    with pytest.raises(ConfigError, match="is not a regular file"):
+        load(tmp_path / "sync.yaml", {})
+
+
 def test_load_folder_instead_of_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"is a directory|not a regular file"):
         load(tmp_path, {})
@@ -205,7 +212,7 @@ def test_load_duplicate_key_is_refused_with_both_lines(refused: Refuse) -> None:
         ("hello\n", "is not a mapping"),
         (pair() + "logging: yes\n", "logging: is yes where a mapping is wanted"),
         (pair() + "supervisor: {restart: 5s}\n", "supervisor.restart: is '5s' where a mapping is wanted"),
-        (pair(mode="[push]"), "pairs[0].mode: is a list where one of push, pull, two-way is wanted"),
+        (pair(mode="[push]"), "pairs[0].mode: is a list where a word is wanted; allowed are push, pull, two-way"),
         (pair(exclude="{a: b}"), "pairs[0].exclude: a mapping is not a list"),
         (pair(trash="7d"), "pairs[0].trash: '7d' is not allowed here; write {keep: 7d, max: 10%} or off"),
         (pair(open_files="wait"), "pairs[0].open_files: 'wait' is not allowed here"),
@@ -541,7 +548,7 @@ def test_load_include_alone_is_refused_with_hint(given: Load, refused: Refuse) -
         ({"endpoint_url": "https://me:secret@host"}, "holds more than an address"),
         ({"on_change": "echo hi"}, "write a program as a list"),
         ({"region": "eu west"}, "is not a region"),
-        ({"max_delete": "0.5"}, "is not a whole number"),
+        ({"max_delete": "0.5"}, "is not a whole number; allowed are 0 to 1000000000, or a share such as 50%"),
         ({"max_delete": "101%"}, "allowed are 0% to 100%"),
         ({"jitter": "0.1"}, "is not a share; write 10%"),
         ({"max_memory": "500"}, "has no unit; write 500B"),
@@ -579,7 +586,8 @@ def test_load_environment_gives_stop_timeout_and_approve(given: Load, refused: R
     settings = given(text, RUNNER_STOP_TIMEOUT="40s", RUNNER_APPROVE="token")
     assert settings.supervisor.stop_timeout_seconds == 40
     assert [found.approve for found in settings.pairs] == ["own", "token"]
-    assert "RUNNER_STOP_TIMEOUT in the environment: '40' has no unit" in refused(text, RUNNER_STOP_TIMEOUT="40")
+    assert given(text, RUNNER_STOP_TIMEOUT="40").supervisor.stop_timeout_seconds == 40
+    assert "RUNNER_STOP_TIMEOUT in the environment: 'soon' is not" in refused(text, RUNNER_STOP_TIMEOUT="soon")
 
 
 def test_load_two_hundred_pairs_takes_well_under_a_second(given: Load) -> None:
