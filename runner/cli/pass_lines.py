@@ -53,11 +53,12 @@ class PassLines:
             self._progress[pair] = progress_line(pair, row["progress"])
         elif "outcome" in row:
             self._progress.pop(pair, None)
-            self._print(summary_line(row))
         if self._live is not None:
             from rich.text import Text
 
             self._live.update(Text("\n".join(self._progress.values())), refresh=True)
+        if "outcome" in row:
+            self._print(summary_line(row))
 
     def _print(self, line: str) -> None:
         if self._live is None:
