@@ -22,7 +22,7 @@ from runner.store.errors import (
     StoppedError,
     UnreachableError,
 )
-from tests.integration.conftest import aws
+from tests.witness import aws
 
 
 def make_pair(bucket: str, **keys: object) -> Pair:
