@@ -135,7 +135,9 @@ class CredentialClient:
         channel, number = self._channel, next(self._ids)
         channel.send({"type": "credentials?", "id": number, **asdict(request)})
         while not channel.closed and (left := deadline - time.monotonic()) > 0:
-            select.select([channel], [channel] if channel.wants_write else [], [], min(left, 5.0))
+            poll = select.poll()  # not select(): a descriptor may be over 1023
+            poll.register(channel, select.POLLIN | (select.POLLOUT if channel.wants_write else 0))
+            poll.poll(min(left, 5.0) * 1000)
             channel.flush()
             for received in channel.receive():
                 if received.message.get("id") == number:
