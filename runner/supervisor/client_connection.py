@@ -59,9 +59,7 @@ class ClientConnection:
         """Ends the answer; idempotent for a connection that is gone."""
         self._write({"end": True, "exit_code": int(exit_code), "message": message})
         self.busy = False
-        self._next_request()
-        if self._open and not self._reading and not self._outgoing and not self.busy:
-            self.close()
+        self._loop.after(0.0, self._next_request)
 
     def hand_over(self, give: Callable[[int], None]) -> None:
         """The connection becomes somebody else's: give(fd) duplicates it, then ours is closed without a word."""
@@ -97,18 +95,24 @@ class ClientConnection:
         self._incoming += data
         self._reading = bool(data)
         self._next_request()
-        if self._open and not self._reading and not self.busy and not self._outgoing:
-            self.close()
 
     def _next_request(self) -> None:
-        while self._open and not self.busy and b"\n" in self._incoming:
-            line, self._incoming = self._incoming.split(b"\n", 1)
+        """One request a turn: a client that sends hundreds at once does not keep the loop from others."""
+        if not self._open or self.busy:
+            return
+        line, found, rest = self._incoming.partition(b"\n")
+        if found:
+            self._incoming = rest
             if line.strip():
                 self._take(line)
-        if self._open and len(self._incoming) > REQUEST_BYTES:
+            else:
+                self._loop.after(0.0, self._next_request)
+        elif len(self._incoming) > REQUEST_BYTES:
             self._incoming, self._reading = b"", False
-            if not self.busy:
-                self.end(ExitCode.USAGE, f"a request is one line of at most {REQUEST_BYTES} bytes")
+            self.end(ExitCode.USAGE, f"a request is one line of at most {REQUEST_BYTES} bytes")
+        elif not self._reading and not self._outgoing:
+            self.close()
+        self._show_interest()
 
     def _take(self, line: bytes) -> None:
         self.busy = True
@@ -142,8 +146,8 @@ class ClientConnection:
                 return
             del self._outgoing[:sent]
             self.last_progress_at = self._loop.now()
-        if self._open and not self._reading and not self.busy:
-            self.close()
+        if self._open:
+            self._next_request()
 
     def _show_interest(self) -> None:
         """Nothing to do means not in the loop at all: a hang-up is reported even to those who ask for no event."""

@@ -90,15 +90,26 @@ class Commands:
         self._wait_for_passes(client, self._chosen(request), wait_for_lock=bool(request.get("wait")))
 
     def _wait_for_passes(self, client: ClientConnection, workers: list[PairWorker], *, wait_for_lock: bool) -> None:
-        outcomes: list[object] = []
+        outcomes: dict[object, object] = {}
+        names = {worker.name for worker in workers}
+        listeners = self._supervisor.messages.progress_listeners
+
+        def progress(pair: str, progress: Mapping[str, object]) -> None:
+            if pair in names and pair not in outcomes:
+                client.row({"pair": pair, "progress": dict(progress)})
 
         def answer(row: dict[str, object]) -> None:
-            outcomes.append(row.get("outcome"))
+            outcomes[row["pair"]] = row.get("outcome")
             client.row(row)
             if len(outcomes) == len(workers):
-                client.end(exit_code_of(outcomes))
+                listeners.discard(progress)
+                client.end(exit_code_of(list(outcomes.values())))
+
+        listeners.add(progress)
+        client.when_gone = lambda: listeners.discard(progress)
 
         if not workers:
+            listeners.discard(progress)
             client.end(message="no pair is enabled")
         for worker in workers:
             reason = _why_no_pass(worker)
@@ -141,6 +152,9 @@ class Commands:
         client.end(message=f"approved for {worker.name}")
 
     def _reload(self, client: ClientConnection, request: Request) -> None:
+        if not self._supervisor.starts_allowed:
+            client.end(ExitCode.FAILED, "the runner is stopping")
+            return
         result = self._supervisor.reloader.reload(dry_run=bool(request.get("dry_run")))
         if result.row:
             client.row(result.row)
@@ -172,10 +186,10 @@ class Commands:
         return [worker for worker in self._supervisor.workers.values() if worker.pair.enabled and not worker.removed]
 
     def _named(self, names: object) -> list[PairWorker]:
-        if not isinstance(names, list) or not names:
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
             raise RequestError("name a pair")
         known = {name: worker for name, worker in self._supervisor.workers.items() if not worker.removed}
-        unknown = [str(name)[:80] for name in names if name not in known]
+        unknown = [name[:80] for name in names if name not in known]
         if unknown:
             raise RequestError(f"no pair {', '.join(unknown)}; there are: {', '.join(known) or 'none'}")
         return [known[name] for name in dict.fromkeys(names)]
@@ -183,8 +197,6 @@ class Commands:
 
 def _why_no_pass(worker: PairWorker) -> str:
     """Empty when a pass will come of asking."""
-    if worker.is_failed:
-        return worker.failure
     if worker.state is WorkerState.STOPPED:
         return "the pair is stopped"
     if worker.paused:

@@ -107,7 +107,7 @@ class Loop:
     def _is_current(self, key: selectors.SelectorKey) -> bool:
         """An earlier callback of this turn may have closed this descriptor, or its number may mean another one now."""
         current = self._selector.get_map().get(key.fd)
-        return current is not None and current.data is key.data
+        return current is not None and bool(current.data == key.data)
 
     def _guarded(self, call: Callable[[], None], fd: int | None = None) -> None:
         try:

@@ -68,5 +68,5 @@ def _record(piece: bytes) -> OutputLine | None:
         return None
     if not isinstance(fields, dict):
         return None
-    level = fields.get("level")
+    level = str(fields.get("level"))
     return OutputLine(level if level in _LEVELS else "INFO", str(fields.get("message", "")), "")

@@ -26,7 +26,8 @@ class House(Protocol):
 
     loop: Loop
     random: Random
-    restarts_allowed: bool  # false while everything stops, and in one-shot form
+    starts_allowed: bool  # false while everything stops
+    restarts_allowed: bool  # false then, and in one-shot form
 
     @property
     def limits(self) -> SupervisorSettings: ...
@@ -78,7 +79,7 @@ class PairWorker:
     def start(self) -> None:
         """Forks the worker now; idempotent while there is a process."""
         self._cancel_timer()
-        if self.process is not None or self.removed or self.wanted is Wanted.DOWN:
+        if self.process is not None or self.removed or self.wanted is Wanted.DOWN or not self._house.starts_allowed:
             return
         self._move(WorkerState.STARTING, quiet=self.is_failed)
         try:
@@ -137,6 +138,13 @@ class PairWorker:
 
     def drop_waiting(self) -> None:
         self._waiting.clear()
+
+    @property
+    def kept_requests(self) -> frozenset[str]:
+        """Pass ids that wait for the process after this one, when a restart was asked for."""
+        if not self._start_again:
+            return frozenset()
+        return frozenset(str(message.get("pass_id")) for message in self._waiting)
 
     def heard(self, received: Received) -> None:
         """Any message is a sign of life; the first one makes it running."""

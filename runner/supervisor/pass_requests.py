@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from runner.model.exit_codes import ExitCode
 from runner.model.passes import Outcome, Trigger
+from runner.model.states import WorkerState
 from runner.supervisor.pair_worker import PairWorker
 
 Row = dict[str, object]
@@ -31,6 +32,8 @@ class PassRequests:
         pass_id = f"{os.getpid()}-{next(self._numbers)}"
         if answer:
             self._waiting[pass_id] = _Waiting(worker.name, answer)
+        if worker.state is WorkerState.FAILED:
+            worker.start()  # somebody asks: look again now whether the cause is gone
         worker.send_when_running(
             {
                 "type": "sync",
@@ -48,9 +51,10 @@ class PassRequests:
             outcome, message = report.get("outcome"), report.get("message", "")
             waiting.answer({"pair": pair, "outcome": outcome, "message": message, "report": dict(report)})
 
-    def give_up(self, pair: str, reason: str) -> None:
-        """The worker is gone: nobody will answer what this pair was asked."""
-        for pass_id in [pass_id for pass_id, waiting in self._waiting.items() if waiting.pair == pair]:
+    def give_up(self, pair: str, reason: str, keep: frozenset[str] = frozenset()) -> None:
+        """The worker is gone: nobody will answer what this pair was asked. keep: ids that it has not been sent yet."""
+        lost = [pass_id for pass_id, waiting in self._waiting.items() if waiting.pair == pair and pass_id not in keep]
+        for pass_id in lost:
             self._waiting.pop(pass_id).answer(failed_row(pair, reason))
 
 

@@ -50,7 +50,7 @@ class Service:
 
     def start(self) -> None:
         """Idempotent."""
-        if self.process is not None or (self._timer and self._timer.waiting):
+        if self.process is not None or (self._timer and self._timer.waiting) or not self._house.services_wanted:
             return
         self.state = WorkerState.STARTING
         try:

@@ -62,7 +62,7 @@ class Shutdown:
         self.phase = Phase.WORKERS
         self._code = code
         house = self._supervisor
-        house.restarts_allowed = False
+        house.starts_allowed = house.restarts_allowed = False
         total = house.stop_timeout_seconds
         seconds = total if flush else min(total, _NOW_SECONDS)
         house.log("INFO", None, f"stopping: {reason}; {'up to' if flush else 'now, within'} {seconds:.0f} s")
@@ -97,7 +97,6 @@ class Shutdown:
         names = ", ".join(str(name) for name in sample[:5]) if isinstance(sample, list) else ""
         count = message.get("unpushed_count") or "some"
         self._unpushed[pair] = f"{count} left unpushed{': ' + names if names else ''}"
-        self._supervisor.log("WARNING", pair, self._unpushed[pair])
 
     def worker_ended(self, worker: PairWorker, *, said_goodbye: bool) -> None:
         if self.phase is not Phase.UP and not said_goodbye and _holds_local_changes(worker):

@@ -9,23 +9,19 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import TypeVar
 
 from runner import __version__
 from runner.config.settings import EngineName, Pair, Settings, SupervisorSettings
 from runner.model.states import WorkerState
 from runner.supervisor import health, socket_path, status
-from runner.supervisor.child import Forked, fork_child
 from runner.supervisor.commands import Commands
 from runner.supervisor.control import ControlSocket
 from runner.supervisor.entries import CREDENTIALS, LAUNCHER, Entries
-from runner.supervisor.exits import Exit, read_status
-from runner.supervisor.link import Link
+from runner.supervisor.exits import Exit
 from runner.supervisor.log_sink import LogSink
 from runner.supervisor.loop import READ, Loop
 from runner.supervisor.messages import Messages
-from runner.supervisor.output_lines import OutputLine
-from runner.supervisor.output_pipe import OutputPipe
+from runner.supervisor.nursery import Nursery
 from runner.supervisor.pair_process import PairProcess, Process
 from runner.supervisor.pair_worker import PairWorker
 from runner.supervisor.pass_requests import PassRequests
@@ -36,11 +32,8 @@ from runner.supervisor.services import Service, Services
 from runner.supervisor.shutdown import Phase, Shutdown
 from runner.supervisor.signals import WakeUp
 from runner.supervisor.slots import Slots, default_limit
-from runner.supervisor.watchdog import Pulse
 from runner.wire.channel import Received
 from runner.wire.death import become_subreaper
-
-_Kind = TypeVar("_Kind", bound=Process)
 
 
 class Supervisor:
@@ -64,6 +57,7 @@ class Supervisor:
         self.loop = Loop(self._mistake)
         self.table = ProcessTable(self._stranger_died)
         self.workers: dict[str, PairWorker] = {}
+        self.starts_allowed = True
         self.restarts_allowed = not one_shot
         self.services_wanted = True
         self.services = Services({name: Service(name, self) for name in entries.services})
@@ -78,6 +72,7 @@ class Supervisor:
             self.control = ControlSocket(self.loop, places, Commands(self).answer, self._log_own)
         self.rounds = Rounds(self)
         self._entries = entries
+        self._nursery = Nursery(self, entries)
         self._stop_timeout_override = stop_timeout_seconds
         self._wake = WakeUp()
         self._to_start: deque[PairWorker] = deque()
@@ -94,6 +89,9 @@ class Supervisor:
             self.rounds.begin()
             self.loop.run(lambda: self.shutdown.is_over)
             return self.shutdown.exit_code
+        except BaseException:  # said in the log, then raised: our children die with us
+            self.log("CRITICAL", None, f"the supervisor ends by a mistake of ours:\n{traceback.format_exc()}")
+            raise
         finally:
             if self.control:
                 self.control.close()
@@ -138,7 +136,7 @@ class Supervisor:
         worker.removed = True
         worker.stop("no longer in the config", timeout_seconds=self.stop_timeout_seconds, flush=True)
         if worker.process is None:
-            self._forget(worker)
+            self.forget(worker)
 
     def restart(self, worker: PairWorker, reason: str) -> None:
         self._start_services_for(worker.pair)
@@ -184,17 +182,10 @@ class Supervisor:
     # What pairs and services ask of the house
 
     def start_process(self, worker: PairWorker) -> PairProcess:
-        pair, settings, one_shot = worker.pair, self.settings, self.one_shot
-        forked = fork_child(lambda channel: self._entries.worker(pair, settings, channel, one_shot))
-        process = self._adopt(PairProcess, forked, pair.name, worker.heard)
-        self.table.add(forked.pid, lambda status: self._worker_died(worker, process, status))
-        return process
+        return self._nursery.start_process(worker)
 
     def start_service(self, service: Service) -> Process:
-        forked = fork_child(self._entries.services[service.name])
-        process = self._adopt(Process, forked, None, service.heard)
-        self.table.add(forked.pid, lambda status: self._service_died(service, process, status))
-        return process
+        return self._nursery.start_service(service)
 
     def heard(self, worker: PairWorker, received: Received) -> None:
         self.messages.take(worker, received)
@@ -205,8 +196,10 @@ class Supervisor:
         if not how.is_clean and self.shutdown.phase is Phase.UP:
             kill_sessions(frozenset({process.pid}))
         self.release_slot(worker.name)
-        worker.drop_waiting()
-        self.requests.give_up(worker.name, f"the worker ended before the pass was over: {how.reason}")
+        kept = worker.kept_requests
+        if not kept:
+            worker.drop_waiting()
+        self.requests.give_up(worker.name, f"the worker ended before the pass was over: {how.reason}", kept)
         self.shutdown.worker_ended(worker, said_goodbye=process.said_goodbye)
 
     def changed(self, worker: PairWorker) -> None:
@@ -250,43 +243,10 @@ class Supervisor:
             self.loop.after(0.0, self._reap)
         self.shutdown.advance()
 
-    def _worker_died(self, worker: PairWorker, process: PairProcess, wait_status: int) -> None:
-        process.is_over()
-        words = str(worker.report.get("error") or "")
-        how = read_status(wait_status, at=self.wall(), why_we_ended_it=process.why_we_ended_it, its_own_words=words)
-        worker.died(process, how)
-        if worker.removed and worker.process is None:
-            self._forget(worker)
-
-    def _service_died(self, service: Service, process: Process, wait_status: int) -> None:
-        process.is_over()
-        service.died(read_status(wait_status, at=self.wall(), why_we_ended_it=process.why_we_ended_it))
-
     def _stranger_died(self, pid: int, wait_status: int) -> None:
         self.log("DEBUG", None, f"reaped process {pid}, which is not ours (wait status {wait_status})")
 
     # The rest of the household
-
-    def _adopt(
-        self,
-        kind: type[_Kind],
-        forked: Forked,
-        pair: str | None,
-        heard: Callable[[Received], None],
-    ) -> _Kind:
-        pulse = Pulse(self.loop.now())
-
-        def on_message(received: Received) -> None:
-            pulse.heard(self.loop.now())
-            heard(received)
-
-        def on_closed() -> None:
-            process.link_closed(self.loop.now(), self.limits.heartbeat_timeout_seconds)
-
-        output = OutputPipe(self.loop, forked.output_fd, lambda line: self._log_line(pair, line))
-        link = Link(self.loop, forked.channel, on_message, on_closed)
-        process = kind(forked.pid, link, output, pulse, self.loop.now(), self.wall())
-        return process
 
     def _start_services_for(self, pair: Pair) -> None:
         if not pair.enabled:
@@ -317,12 +277,10 @@ class Supervisor:
     def _slot_limit(self) -> int:
         return self.limits.max_concurrent_passes or default_limit(os.cpu_count())
 
-    def _forget(self, worker: PairWorker) -> None:
+    def forget(self, worker: PairWorker) -> None:
+        """A removed pair has ended."""
         self.workers.pop(worker.name, None)
         self.sink.forget(worker.name)
-
-    def _log_line(self, pair: str | None, line: OutputLine) -> None:
-        self.sink.record(line.level, pair, line.message, line.stream, self.wall())
 
     def _log_own(self, level: str, message: str) -> None:
         self.log(level, None, message)

@@ -31,7 +31,7 @@ from runner.supervisor.one_shot import OneShot
 from runner.wire.channel import Channel, Received
 from runner.wire.death import arm_parent_death_signal
 
-BEAT_SECONDS = 0.2
+BEAT_SECONDS = float(os.environ.get("BEAT_SECONDS", "0.2"))
 SERVICE = "credentials"
 
 
@@ -253,6 +253,7 @@ def main() -> int:
             lambda row: print(json.dumps(row), flush=True),
         )
     pair_worker._PROBE_FIRST_SECONDS = 0.5  # the waits of hours and days, shortened
+    pair_worker._PROBE_STEP_SECONDS = 0.1
     memory.CHECK_SECONDS = 0.2
     control.CHECK_SECONDS = 0.3
     entries = Entries(fake_worker, {SERVICE: fake_service, "launcher": fake_service})
