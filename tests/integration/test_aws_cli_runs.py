@@ -262,11 +262,11 @@ def test_warm_pass_over_an_empty_folder_costs_at_most_a_fifth_of_a_spawned_one(
 ) -> None:
     spawning = LauncherProcess(server_environment | {"RUNNER_AWS": AWS})
     pair = make_pair(bucket, folder_with(tmp_path, {}), endpoint_url=seaweed.endpoint_url)
+    costs = {"spawned": float("inf"), "warm": float("inf")}
     try:
-        costs = {
-            way: min(run(pair, connect, tmp_path).cpu_seconds for _ in range(5))
-            for way, connect in (("spawned", spawning.connect), ("warm", warm.connect))
-        }
+        for _ in range(8):  # side by side, the least of each: what other work on the machine adds is not the run's
+            for way, connect in (("spawned", spawning.connect), ("warm", warm.connect)):
+                costs[way] = min(costs[way], run(pair, connect, tmp_path).cpu_seconds)
     finally:
         spawning.close()
     print(costs)
