@@ -1,19 +1,18 @@
 """What a worker knows of its pair, kept over its passes, and the report made of it. Reads no clock, sends nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from runner.config.settings import EngineName, Mode, Pair
-from runner.model.passes import Halt, Outcome, PassReport, Progress, Trigger
+from runner.model.passes import Outcome, PassReport, Progress, Trigger
 from runner.model.states import Health
 from runner.model.worker_report import LastPass, Totals, WorkerReport
 from runner.store import price
 from runner.worker import health
+from runner.worker.message_size import TEXT_CHARACTERS, short_halt
 from runner.worker.problem_book import ProblemBook
 from runner.worker.request_rate import RequestRate
 
-_MESSAGE_CHARACTERS = 2000
-_HALT_SAMPLE = 20
 _THROUGH = frozenset({Outcome.DONE, Outcome.DONE_WITH_PROBLEMS})
 
 
@@ -73,7 +72,7 @@ class Account:
             ended_at=ended_at,
             outcome=report.outcome,
             trigger=trigger,
-            message=report.message[:_MESSAGE_CHARACTERS],
+            message=report.message[:TEXT_CHARACTERS],
             way=report.way,
             uploaded=report.uploaded,
             downloaded=report.downloaded,
@@ -111,7 +110,7 @@ class Account:
             last_success_at=self.last_success_at,
             next_pass_at=doing.next_pass_at,
             consecutive_failures=doing.failures,
-            halt=_short(self.report.halt) if self.report and self.report.halt else None,
+            halt=short_halt(self.report.halt) if self.report else None,
             holder=self.holder or None,
             watching=self.watching,
             watch_note=self.watch_note,
@@ -122,7 +121,7 @@ class Account:
             problems_count=len(self.book),
             problems=self.book.sample(),
             totals=self.totals,
-            error=(self.error or self._last_error())[:_MESSAGE_CHARACTERS],
+            error=(self.error or self._last_error())[:TEXT_CHARACTERS],
         )
 
     def _last_error(self) -> str:
@@ -149,10 +148,6 @@ class Account:
             requests_per_day=per_day,
             price_per_day_usd=price.usd(per_day) if per_day is not None and billed else None,
         )
-
-
-def _short(halt: Halt) -> Halt:
-    return replace(halt, sample=halt.sample[:_HALT_SAMPLE])
 
 
 def endpoint_of(pair: Pair, environment: Mapping[str, str]) -> str | None:

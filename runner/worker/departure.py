@@ -8,9 +8,10 @@ from runner.worker.account import Account
 from runner.worker.client_desk import ClientDesk
 from runner.worker.clocks import Moment
 from runner.worker.folder_watch import FolderWatch
+from runner.worker.message_size import first_paths
 from runner.worker.opening import Opening
 from runner.worker.pass_desk import PassDesk
-from runner.worker.stopping import UNPUSHED_SAMPLE, Leftover, Step, Stopping
+from runner.worker.stopping import Leftover, Step, Stopping
 from runner.worker.surroundings import Lending, Say
 from runner.worker.triggers import Triggers
 
@@ -42,6 +43,7 @@ class Departure:
         wanted = flush and self.pushes and not self.triggers.paused and self._can_be_had()
         stopping = Stopping.begin(moment.now, timeout_seconds, flush=wanted)
         self.stopping = self.stopping.hastened(stopping) if self.stopping else stopping
+        self.lending.need_no_slot()
         if self.clients.waiting and not self.passes.running:
             self._cut_clients = True
             self.lending.cut()
@@ -91,7 +93,7 @@ class Departure:
     def _answer(self) -> None:
         paths = self._unpushed()
         complete = not self.pushes or bool(self.account.holder) or self._is_complete(len(paths))
-        sample = [] if complete else paths[:UNPUSHED_SAMPLE]
+        sample = [] if complete else list(first_paths(paths))
         count = 0 if complete else len(paths)
         self.passes.refuse("the worker stops")
         self.say({"type": "stopped", "complete": complete, "unpushed": sample, "unpushed_count": count})

@@ -11,7 +11,6 @@ from runner.model.passes import Outcome, PassReport
 
 CUT_SECONDS = 3.0
 ANSWER_SECONDS = 0.5
-UNPUSHED_SAMPLE = 20
 
 
 class Step(StrEnum):

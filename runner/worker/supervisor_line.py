@@ -1,4 +1,4 @@
-"""The two ways from a worker to its supervisor, kept in the loop: the channel of messages and the pipe of log records."""
+"""The two ways from a worker to its supervisor, kept in the loop: the channel for messages, the pipe for the log."""
 
 from collections.abc import Callable
 

@@ -69,6 +69,12 @@ class Lending:
         """A new pass starts."""
         self._under_slots = under_slots
 
+    def need_no_slot(self) -> None:
+        """The worker stops: its running pass goes on as a flush, outside the slots."""
+        with self._condition:
+            self._under_slots = False
+            self._condition.notify_all()
+
     def cut(self) -> None:
         """The running pass is to end soon."""
         with self._condition:
@@ -92,7 +98,7 @@ class Lending:
             if not self._has_slot and not self._cut:
                 self._asked_slot = True
                 self._say({"type": "slot?"})
-                self._condition.wait_for(lambda: self._has_slot or self._cut)
+                self._condition.wait_for(lambda: self._has_slot or self._cut or not self._under_slots)
         self._guard.waiting(time.monotonic(), waits=False)
 
     def slot_release(self) -> None:
