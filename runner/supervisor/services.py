@@ -111,7 +111,7 @@ class Service:
         self._backoff = self._backoff.after_crash(uptime_seconds, restart)
         delay = self._backoff.delay_seconds(restart, self._house.random.random())
         self.state = WorkerState.BACKOFF
-        self._house.log("WARNING", None, f"the {self.name} service {reason}; next start in {delay:.1f} s")
+        self._house.log("WARNING", None, f"the {self.name} service: {reason}; next start in {delay:.1f} s")
         self._timer = self._house.loop.after(delay, self.start)
 
     def row(self) -> dict[str, object]:
