@@ -36,11 +36,13 @@ def _told(report: PassReport) -> tuple[object, ...]:
 
 def answer(report: PassReport) -> Mapping[str, object]:
     """For `pass-done`: the report with a sample of its problems, and their exact number."""
-    told = {
-        **asdict(replace(report, problems=())),
-        "problems": [asdict(problem) for problem in sample(report.problems)],
-    }
-    return {**told, "problems_count": len(report.problems)}
+    short = replace(
+        report,
+        message=report.message[:TEXT_CHARACTERS],
+        problems=sample(report.problems),
+        halt=short_halt(report.halt),
+    )
+    return {**asdict(short), "problems_count": len(report.problems)}
 
 
 def change_facts(pair: Pair, report: PassReport, trigger: Trigger, ended_at: float) -> Mapping[str, object]:

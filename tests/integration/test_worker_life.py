@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +149,7 @@ def test_progress_is_reported_but_not_more_than_twice_a_second(launch: Start) ->
     rig = launch("slow")
     rig.until(lambda: len([m for m in rig.all("report") if m["progress"]]) >= 3)
     done = [m["progress"]["bytes_done"] for m in rig.all("report") if m["progress"]]
-    assert min(later - earlier for earlier, later in zip(done[1:], done[2:], strict=False)) > 10
+    assert min(later - earlier for earlier, later in pairwise(done[1:])) > 10
 
 
 def test_slot_blocks_until_granted_and_is_released(launch: Start) -> None:
@@ -307,8 +309,6 @@ def test_full_log_pipe_does_not_stop_the_worker(launch: Start) -> None:
 
 
 def _until(condition: Callable[[], Any]) -> None:
-    import time
-
     end = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < end

@@ -152,7 +152,8 @@ class Rig:
 
     def pump(self, seconds: float = 0.05) -> None:
         channel = self.forked.channel
-        ready, _, _ = select.select([self.forked.output_fd, *([] if channel.closed else [channel])], [], [], seconds)
+        watched = [self.forked.output_fd] + ([] if channel.closed else [channel.fileno()])
+        ready, _, _ = select.select(watched, [], [], seconds)
         if self.forked.output_fd in ready:
             self.output += os.read(self.forked.output_fd, 65536)
         if not channel.closed:
