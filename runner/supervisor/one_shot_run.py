@@ -15,6 +15,8 @@ from runner.supervisor.shutdown import Phase
 from runner.supervisor.supervisor import Supervisor
 
 _READ_BYTES = 64 * 1024
+_PATIENCE_SECONDS = 5.0
+_LOOK_AGAIN_SECONDS = 0.05
 _SEVERITY = (ExitCode.OK, ExitCode.FAILED, ExitCode.HALTED)
 
 
@@ -80,13 +82,19 @@ class OneShotRun:
                 self._supervisor.log("INFO" if code == ExitCode.OK else "ERROR", name, str(message["message"]))
             self._over(name, code if isinstance(code, int) else ExitCode.FAILED)
 
-    def answer_ended(self, name: str) -> None:
-        """The worker hung up: without an `end` before, that is a failure."""
-        if name in self._waiting:
-            worker = self._supervisor.workers[name]
-            reason = worker.report.get("error") or "its worker ended before it had answered"
-            self._supervisor.log("ERROR", name, str(reason))
-            self._over(name, ExitCode.FAILED)
+    def answer_ended(self, name: str, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+        """The worker hung up. Without an `end` before, it is dying: its own words come with its death."""
+        if name not in self._waiting:
+            return
+        worker = self._supervisor.workers[name]
+        if worker.process is not None and patience_seconds > 0:
+            left = patience_seconds - _LOOK_AGAIN_SECONDS
+            self._supervisor.loop.after(_LOOK_AGAIN_SECONDS, lambda: self.answer_ended(name, left))
+            return
+        how = worker.last_exit
+        reason = how.reason if how and not worker.process else "the connection ended"
+        self._supervisor.log("ERROR", name, f"no answer: {reason}")
+        self._over(name, ExitCode.FAILED)
 
     def _over(self, name: str, code: int) -> None:
         self._waiting.discard(name)

@@ -1,5 +1,6 @@
 """Starts `supervisor_under_test` as a program and looks at it from outside: socket, /proc, signals."""
 
+import contextlib
 import json
 import os
 import signal
@@ -126,8 +127,12 @@ class Household:
 
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:
+            family = psutil.Process(self.pid).children(recursive=True)
             self.process.kill()
             self.process.wait()
+            for left in family:  # sleepers in sessions of their own, which nobody inherits now
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    left.kill()
 
 
 Start = Callable[..., Household]
