@@ -1,7 +1,8 @@
 """`python -I -S exec_shim.py PARENT FOLDER LOCK PROGRAM ARGS...`: dies with its parent, then becomes PROGRAM.
 
-For a run that the worker starts itself: the worker has threads, so between its fork and exec no Python may run. This
-file imports nothing of ours, because it runs without site-packages.
+For a run that the worker starts itself: the worker has threads, so between its fork and exec no Python may run. A
+program that is only asked for its version gets `-` for folder and lock. This file imports nothing of ours, because it
+runs without site-packages.
 """
 
 import ctypes
@@ -20,10 +21,10 @@ def main(arguments: list[str]) -> int:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != int(parent):
         return 1
-    os.dup2(int(folder), _FOLDER_FD, inheritable=True)
-    os.dup2(int(lock), _LOCK_FD, inheritable=True)
-    os.close(int(folder))
-    os.close(int(lock))
+    for given, number in ((folder, _FOLDER_FD), (lock, _LOCK_FD)):
+        if given != "-":
+            os.dup2(int(given), number, inheritable=True)
+            os.close(int(given))
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):  # Python has changed these
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

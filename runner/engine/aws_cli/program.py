@@ -23,7 +23,8 @@ from runner.model.names import printable
 
 WARM = "warm"
 SPAWNED = "spawned"
-VERSION_TIMEOUT_SECONDS = 10.0
+VERSION_TIMEOUT_SECONDS = 3.0  # well below the time in which the launcher must answer a ping
+_SHIM = Path(__file__).with_name("exec_shim.py")
 _OLDEST_WARM = (1, 46)  # from here on botocore is a part of awscli, so no other installed botocore can interfere
 _SCRIPT_BYTES = 4096
 _VERSION = re.compile(r"aws-cli/(\d+)\.(\d+)\S*")
@@ -106,7 +107,8 @@ _versions: dict[tuple[str, int, int, int, str], str] = {}
 def _ask_version(path: str, environment: Mapping[str, str]) -> str:
     try:
         process = subprocess.Popen(
-            [path, "--version"],
+            # through the shim, so that a program that never answers cannot outlive us
+            [sys.executable, "-I", "-S", str(_SHIM), str(os.getpid()), "-", "-", path, "--version"],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
