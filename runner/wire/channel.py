@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 MESSAGE_BYTES = 128 * 1024
 MAX_DESCRIPTORS = 8
+MESSAGES_A_CALL = 64  # a flood from one side must not keep the other from its other work
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,10 @@ class Channel:
             _close_all(fds)
 
     def receive(self) -> list[Received]:
-        """Every message that has arrived, oldest first; empty when there is none. Sets `closed` at end of file."""
+        """The messages that have arrived, oldest first, MESSAGES_A_CALL at most (the descriptor stays readable for the
+        rest); empty when there is none. Sets `closed` at end of file."""
         messages: list[Received] = []
-        while not self.closed:
+        while not self.closed and len(messages) < MESSAGES_A_CALL:
             try:
                 data, fds, _flags, _address = socket.recv_fds(self._socket, MESSAGE_BYTES, MAX_DESCRIPTORS)
             except BlockingIOError:

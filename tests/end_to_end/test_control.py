@@ -125,7 +125,7 @@ def test_restart_gives_a_new_process_and_unknown_pairs_are_refused(two_pairs: Ru
 def test_socket_that_was_deleted_comes_back(two_pairs: Runner) -> None:
     for path in (two_pairs.folder / "run").rglob("*.sock"):
         path.unlink()
-    wait_until(lambda: two_pairs.status(), "status again", 15)
+    wait_until(two_pairs.status, "status again", 15)
 
 
 def test_stop_ends_the_supervisor_cleanly_and_status_then_says_so(two_pairs: Runner) -> None:

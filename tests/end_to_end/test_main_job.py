@@ -122,7 +122,7 @@ def test_wrong_credentials_are_said_plainly_and_heal_without_a_restart(
     (tmp_path / "up" / "file").write_text("x")
     credentials = tmp_path / "credentials"
     template = "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n"
-    credentials.write_text(template.format(seaweedfs.ACCESS_KEY, "wrong"))
+    credentials.write_text(template.format(seaweedfs.ACCESS_KEY, "canary-8f2e"))
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         runner.environment.pop(name)
     runner.environment["AWS_SHARED_CREDENTIALS_FILE"] = str(credentials)
@@ -133,7 +133,7 @@ def test_wrong_credentials_are_said_plainly_and_heal_without_a_restart(
     credentials.write_text(template.format(seaweedfs.ACCESS_KEY, seaweedfs.SECRET_KEY))
     row = runner.wait_for("up", health="in-sync")
     assert row["pid"] == pid
-    assert "wrong" not in runner.log_text()
+    assert "canary-8f2e" not in runner.log_text()
 
 
 def test_an_endpoint_that_goes_down_and_comes_back_is_survived(tmp_path: Path) -> None:
@@ -143,10 +143,10 @@ def test_an_endpoint_that_goes_down_and_comes_back_is_survived(tmp_path: Path) -
     server = seaweedfs.start(tmp_path / "s3")
     port = int(server.endpoint_url.rpartition(":")[2])
     try:
-        aws(server, "s3api", "create-bucket", "--bucket", "b1")
+        aws(server, "s3api", "create-bucket", "--bucket", "outage")
         with runner_in(server, tmp_path) as runner:
             (tmp_path / "up").mkdir()
-            runner.write_config([{"name": "up", "bucket": "b1", "folder": "up", "mode": "push", "every": "1s"}])
+            runner.write_config([{"name": "up", "bucket": "outage", "folder": "up", "mode": "push", "every": "1s"}])
             runner.start()
             runner.wait_for("up", health="in-sync")
             seaweedfs.stop(server)
@@ -155,6 +155,6 @@ def test_an_endpoint_that_goes_down_and_comes_back_is_survived(tmp_path: Path) -
             assert runner.run("healthcheck").returncode == 0
             server = seaweedfs.start(tmp_path / "s3", port)
             runner.wait_for("up", timeout_seconds=60, health="in-sync")
-            assert "written-meanwhile" in objects(server, "b1")
+            assert "written-meanwhile" in objects(server, "outage")
     finally:
         seaweedfs.stop(server)
