@@ -90,24 +90,45 @@ def remember(one: OnePass) -> None:
 
 
 def _dress(one: OnePass, arrived: list[bytes]) -> None:
-    """`file_mode` and `gid` for what this pass has brought; the CLI knows neither."""
-    if one.pair.file_mode is None and one.pair.gid is None:
-        return
-    before = "SELECT 1 FROM here a JOIN after b USING (path) WHERE a.path = ? AND a.inode = b.inode"
+    """`file_mode` and `gid` for what this pass has brought, and LastModified to the millisecond.
+
+    The CLI sets mtime in whole seconds but compares it exactly: on servers that list fractions (radosgw, MinIO) it would
+    bring everything again in each pass.
+    """
+    wants_rights = one.pair.file_mode is not None or one.pair.gid is not None
+    sql = (
+        "SELECT a.size, a.mtime_ns, a.ctime_ns, a.inode, t.modified, b.path IS NULL FROM after a JOIN there t "
+        "USING (path) LEFT JOIN here b ON b.path = a.path AND b.inode = a.inode WHERE a.path = ?"
+    )
     for path in arrived:
-        if next(one.seen.rows(before, (path,)), None):
-            continue
-        with contextlib.suppress(OSError):
-            fd = one.folder.open_beneath(path_text(path), os.O_RDONLY | os.O_NONBLOCK)
-            try:
-                if one.pair.gid is not None:
-                    os.fchown(fd, -1, one.pair.gid)
-                if one.pair.file_mode is not None:
-                    os.fchmod(fd, one.pair.file_mode)
-                stamp = stamp_of_stat(os.fstat(fd))
-            finally:
-                os.close(fd)
-            one.seen.execute("INSERT OR REPLACE INTO temp.after VALUES (?, ?, ?, ?, ?)", (path, *stamp))
+        for *stamp, modified, is_new in list(one.seen.rows(sql, (path,))):
+            exact_ns = round(modified * 1e6) * 1000
+            mtime_ns = exact_ns if exact_ns % 1_000_000_000 and stamp[1] != exact_ns else None
+            if mtime_ns is None and not (wants_rights and is_new):
+                continue
+            # Whoever may not touch the file (another owner) gets it again in each pass: the CLI said so as well.
+            with contextlib.suppress(OSError):
+                now = _dress_one(one, path_text(path), tuple(stamp), mtime_ns, dressed=bool(wants_rights and is_new))
+                one.seen.execute("INSERT OR REPLACE INTO temp.after VALUES (?, ?, ?, ?, ?)", (path, *now))
+
+
+def _dress_one(
+    one: OnePass, path: str, stamp: tuple[int, ...], mtime_ns: int | None, *, dressed: bool
+) -> tuple[int, int, int, int]:
+    """The file's stamp afterwards; a file that has changed since the scan is left as it is. Raises OSError."""
+    fd = one.folder.open_regular_file(path)
+    try:
+        state = os.fstat(fd)
+        if stamp_of_stat(state) == stamp:
+            if dressed and one.pair.gid is not None:
+                os.fchown(fd, -1, one.pair.gid)
+            if dressed and one.pair.file_mode is not None:
+                os.fchmod(fd, one.pair.file_mode)
+            if mtime_ns is not None:
+                os.utime(fd, ns=(state.st_atime_ns, mtime_ns))
+        return stamp_of_stat(os.fstat(fd))
+    finally:
+        os.close(fd)
 
 
 def _chmod(one: OnePass, folder: str, mode: int) -> None:

@@ -32,7 +32,7 @@ def brake(one: OnePass, plan: brakes.Deletions) -> None:
         return
     paths = [row[0] for row in one.seen.rows("SELECT path FROM doomed ORDER BY path")]
     tokens = approved_tokens(one.surroundings)
-    if any(one.memory.plan_covers(token, found.name, paths) for token in tokens):
+    if any(one.memory.plan_covers(token, paths) for token in tokens):
         one.log("WARNING", f"{found.reason}: approved, going on")
         return
     token = brakes.token(found.name, paths)

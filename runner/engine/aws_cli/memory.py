@@ -149,7 +149,7 @@ class Memory:
     # ── plans that were shown ──
 
     def show_plan(self, token: str, brake: str, paths: Iterable[bytes]) -> None:
-        """Remembers what a person is shown, so that what they approve is exactly that (or less)."""
+        """Remembers what a person is shown, so that what they approve is exactly that, or less. brake: for people."""
         if self.connection.execute("SELECT 1 FROM plans WHERE token = ?", (token,)).fetchone():
             return
         with self.writing():
@@ -159,10 +159,9 @@ class Memory:
             self.connection.execute("DELETE FROM plans WHERE number <= ?", (last + 1 - _SHOWN_PLANS,))
             self.connection.execute("DELETE FROM shown WHERE token NOT IN (SELECT token FROM plans)")
 
-    def plan_covers(self, token: str, brake: str, paths: Iterable[bytes]) -> bool:
-        """This token was shown for this brake, and every one of the paths was among what was shown."""
-        row = self.connection.execute("SELECT brake FROM plans WHERE token = ?", (token,)).fetchone()
-        if row is None or row[0] != brake:
+    def plan_covers(self, token: str, paths: Iterable[bytes]) -> bool:
+        """A person was shown this token, and every one of the paths was among what was shown."""
+        if self.connection.execute("SELECT 1 FROM plans WHERE token = ?", (token,)).fetchone() is None:
             return False
         ask = "SELECT 1 FROM shown WHERE token = ? AND path = ?"
         return all(self.connection.execute(ask, (token, path)).fetchone() for path in paths)

@@ -66,13 +66,15 @@ def needs_listing(one: OnePass) -> bool:
 def _transfer(one: OnePass, scan: ScanResult, exclusions: Exclusions) -> None:
     """Everything that changes something."""
     counts, verdict = _sync(one, scan, exclusions)
-    if verdict.outcome is Outcome.FAILED:
+    # A file that is cut while it is sent fails in the CLI; as long as enough files changed, nothing else has failed.
+    only_busy = counts.failed > 0 and counts.failed <= settling.count_changed(one)
+    if verdict.outcome is Outcome.FAILED and not only_busy:
         raise PassFailedError(verdict.message, retry=verdict.retry, permanent=verdict.permanent)
     if exclusions.follow_links is False:
         _push_linked(one)
     placeholders.put(one, scan)
-    settling.settle(one, scan, moved=counts.moved > 0, whole=counts.failed == 0)
-    if counts.failed:
+    settling.settle(one, scan, moved=counts.moved > 0 or only_busy, whole=counts.failed == 0)
+    if counts.failed and not only_busy:
         reason = f"{verdict.message}: {counts.error_lines[-1]}" if counts.error_lines else verdict.message
         one.problem(Side.LOCAL, "", "transfer-failed", reason, permanent=True)
     if one.pair.delete and not one.first:

@@ -122,6 +122,13 @@ def settle(one: OnePass, scan: ScanResult, *, moved: bool, whole: bool) -> None:
     _remember(one, last, look, whole=whole)
 
 
+def count_changed(one: OnePass) -> int:
+    """How many files of the scan look otherwise now, or are gone."""
+    rows = one.seen.rows("SELECT path, size, mtime_ns, ctime_ns, inode FROM here")
+    stamps = ((row[0], (row[1], row[2], row[3], row[4])) for row in rows)
+    return sum(1 for path, stamp in stamps if dict(_stamps(one, [path])).get(path) != stamp)
+
+
 def _keep_for_next_pass(one: OnePass) -> None:
     """Files that came during the run: it may have taken them half-written."""
     new = "SELECT a.path FROM after a LEFT JOIN here b USING (path) WHERE b.path IS NULL"
@@ -138,9 +145,11 @@ def _copy_until_quiet(one: OnePass, waiting: list[bytes]) -> list[bytes]:
         if not waiting:
             return []
         before = dict(_stamps(one, waiting))
-        _copy(one, [path_text(path) for path in before])
+        failure = _copy(one, [path_text(path) for path in before])
         after = dict(_stamps(one, before))
         waiting = [path for path, stamp in after.items() if stamp != before[path]]
+        if failure is not None and not waiting:
+            raise failure
         for path, stamp in after.items():
             one.seen.execute("INSERT OR REPLACE INTO temp.after VALUES (?, ?, ?, ?, ?)", (path, *stamp))
         for path in before.keys() - after.keys():
@@ -148,16 +157,19 @@ def _copy_until_quiet(one: OnePass, waiting: list[bytes]) -> list[bytes]:
     return waiting
 
 
-def _copy(one: OnePass, paths: list[str]) -> None:
+def _copy(one: OnePass, paths: list[str]) -> PassFailedError | None:
+    """The failure, if a file was not sent: perhaps because it was being written. Which one cannot be told."""
+    failure: PassFailedError | None = None
     for argv in copy_batches(one.pair, paths):
         counts, verdict = one.run(argv, files_total=len(paths))
         if verdict.outcome is Outcome.FAILED:
-            raise PassFailedError(verdict.message, retry=verdict.retry, permanent=verdict.permanent)
+            failure = PassFailedError(verdict.message, retry=verdict.retry, permanent=verdict.permanent)
+            if not counts.failed:
+                raise failure
         if counts.failed:
-            # Which of them failed cannot be told from the output: none of these counts as settled.
             for path in paths:
                 one.seen.add("doubtful", path_bytes(path))
-            one.problem(Side.LOCAL, "", "transfer-failed", verdict.message)
+    return failure
 
 
 def _stamps(one: OnePass, paths: Iterable[bytes]) -> Iterator[tuple[bytes, tuple[int, int, int, int]]]:
