@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 
 from runner.config.settings import Pair
 from runner.model.passes import Outcome, PassReport, Trigger
+from runner.worker.message_size import TEXT_CHARACTERS, short_halt
 from runner.worker.problem_book import sample
 
 _COUNTS = (
