@@ -104,7 +104,7 @@ class PassDesk:
         before = self.account.report
         self.triggers.ended(order, report, moment, seconds)
         self.account.pass_ended(report, order.trigger, running.began.wall, moment.wall)
-        if report.outcome is not Outcome.HALTED:
+        if report.outcome in {Outcome.DONE, Outcome.DONE_WITH_PROBLEMS}:
             self.lending.token = ""
         if result.watcher:
             self.watch.take(result.watcher)

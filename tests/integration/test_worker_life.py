@@ -145,6 +145,14 @@ def test_approve_lets_the_halted_plan_through(launch: Start) -> None:
     assert rig.triggers() == ["start", "approved"]
 
 
+def test_approval_outlives_a_pass_that_failed(launch: Start) -> None:
+    rig = launch("token", "failed", "token")
+    rig.report(health="halted")
+    rig.send("approve", token="yes")
+    rig.report(health="in-sync")
+    assert rig.triggers() == ["start", "approved", "retry"]
+
+
 def test_progress_is_reported_but_not_more_than_twice_a_second(launch: Start) -> None:
     rig = launch("slow")
     rig.until(lambda: len([m for m in rig.all("report") if m["progress"]]) >= 3)
