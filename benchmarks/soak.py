@@ -1,4 +1,4 @@
-"""`make soak MINUTES=10`: random kills and freezes of every part while files change on both sides, then all must be equal.
+"""`make soak MINUTES=10`: random kills and freezes of every part while files change on both sides; then all is equal.
 
 Seeded; the seed is printed first. Exit 1 with what differs when something was lost, left over or not converged.
 """

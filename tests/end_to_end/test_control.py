@@ -70,7 +70,7 @@ def test_paused_pair_stays_paused_over_a_reload_and_resumes(two_pairs: Runner, b
 
 def test_bad_reload_changes_nothing_and_is_shown(two_pairs: Runner) -> None:
     pids = {row["name"]: row["pid"] for row in two_pairs.status()["pairs"]}
-    two_pairs.config.write_text("pairs: [{bucket: x}]\n")
+    two_pairs.write_config([{"bucket": "x"}])
     assert two_pairs.run("reload").returncode == 78
     os.kill(two_pairs.process.pid if two_pairs.process else 0, signal.SIGHUP)
     status = two_pairs.status()
