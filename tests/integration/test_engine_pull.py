@@ -139,14 +139,14 @@ def test_a_killed_pull_leaves_its_temporary_to_the_trash_and_a_users_file_alone(
         return [path.name for path in folder.glob("dump.*") if path.name != "dump.20261123"]
 
     def kill(_progress: Progress) -> None:
-        if temporaries() and pulling.pids:
-            os.kill(pulling.pids[-1], signal.SIGKILL)
+        if temporaries():
+            os.kill(pulling.pids.pop(), signal.SIGKILL)
+            pulling.on_progress = lambda _progress: None
 
     pulling.on_progress = kill
     report = pulling.sync()
     assert report.outcome is Outcome.FAILED
     assert len(temporaries()) == 1
-    pulling.on_progress = lambda _progress: None
     pulling.restart(mode=Mode.PUSH, bandwidth_bytes_per_second=None)
     assert pulling.sync().outcome is Outcome.DONE
     assert temporaries() == []

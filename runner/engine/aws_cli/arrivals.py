@@ -15,15 +15,12 @@ from runner.engine.aws_cli.one_pass import OnePass
 from runner.model.problem import Side
 
 WANTED = "t.path NOT IN (SELECT path FROM blocked)"
-IN_PLACE = "(h.size = t.size AND h.mtime_ns / 1000000000 = CAST(t.modified AS INTEGER))"
-# prediction.Rule.downloads, where the CLI's own rule can be said in SQL; `--size-only` drops the times.
-_DIFFERS = "(h.path IS NULL OR h.size <> t.size OR {times})"
-_TIMES = "(h.mtime_ns + 500) / 1000 <> CAST(round(t.modified * 1000000) AS INTEGER)"
+IN_PLACE = "in_place(h.size, h.mtime_ns, t.size, t.modified)"
 
 
-def predicted_sql(one: OnePass) -> str:
+def predicted_sql() -> str:
     """Rows (path, size, was_here) of what the run will download."""
-    differs = _DIFFERS.format(times=_TIMES if one.rule.exact_times else "0")
+    differs = "CASE WHEN h.path IS NULL THEN 1 ELSE run_downloads(h.size, h.mtime_ns, t.size, t.modified) END"
     return (
         "SELECT t.path, t.size, h.path IS NOT NULL FROM there t LEFT JOIN here h USING (path) "
         f"WHERE {WANTED} AND {differs} ORDER BY t.path"
@@ -32,7 +29,7 @@ def predicted_sql(one: OnePass) -> str:
 
 def predicted(one: OnePass) -> tuple[int, int]:
     """How many files and bytes the run will download."""
-    row = next(one.seen.rows(f"SELECT count(*), coalesce(sum(size), 0) FROM ({predicted_sql(one)})"))
+    row = next(one.seen.rows(f"SELECT count(*), coalesce(sum(size), 0) FROM ({predicted_sql()})"))
     return int(row[0]), int(row[1])
 
 
@@ -92,8 +89,8 @@ def remember(one: OnePass) -> None:
 def _dress(one: OnePass, arrived: list[bytes]) -> None:
     """`file_mode` and `gid` for what this pass has brought, and LastModified to the millisecond.
 
-    The CLI sets mtime in whole seconds but compares it exactly: on servers that list fractions (radosgw, MinIO) it would
-    bring everything again in each pass.
+    The CLI sets mtime in whole seconds but compares it exactly: on servers that list fractions (radosgw, MinIO) it
+    would bring everything again in each pass.
     """
     wants_rights = one.pair.file_mode is not None or one.pair.gid is not None
     sql = (
@@ -143,6 +140,6 @@ def is_hydrated(one: OnePass) -> bool:
     """Every object of the listing is in place, or a permanent problem (those are blocked or refused)."""
     missing = (
         f"SELECT 1 FROM there t LEFT JOIN after h USING (path) WHERE {WANTED} "
-        f"AND (h.path IS NULL OR NOT {IN_PLACE}) LIMIT 1"
+        f"AND CASE WHEN h.path IS NULL THEN 1 ELSE NOT {IN_PLACE} END LIMIT 1"
     )
     return next(one.seen.rows(missing), None) is None

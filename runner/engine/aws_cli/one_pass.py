@@ -11,7 +11,7 @@ from runner.config.settings import EmptyFolders, Symlinks
 from runner.engine.aws_cli.memory import Memory, path_bytes, path_text
 from runner.engine.aws_cli.observation import Look, Observation
 from runner.engine.aws_cli.output import RunCounts
-from runner.engine.aws_cli.prediction import Rule
+from runner.engine.aws_cli.prediction import Rule, in_place
 from runner.engine.aws_cli.proof import FolderProof
 from runner.engine.aws_cli.run import RunResult, Runs
 from runner.engine.aws_cli.verdict import ExitStatus, Verdict
@@ -92,6 +92,9 @@ class OnePass:
         self.seen = Observation(memory)
         self.filters = Filters(self.pair.exclude, self.pair.include)
         self.rule = Rule.of(self.pair)
+        memory.connection.create_function("run_uploads", 4, self.rule.uploads, deterministic=True)
+        memory.connection.create_function("run_downloads", 4, self.rule.downloads, deterministic=True)
+        memory.connection.create_function("in_place", 4, in_place, deterministic=True)
         self.trash = Trash(proof.folder, proof.private, self.pair.trash)
         self.runs = Runs(surroundings, proof.lock_fd)
         self.now = surroundings.wall_clock()
@@ -194,6 +197,7 @@ class OnePass:
     def run(self, argv: Sequence[str], *, files_total: int | None = None) -> tuple[RunCounts, Verdict]:
         """One run of the CLI. Failed files are in the verdict; raises PassFailedError, PassStoppedError otherwise."""
         self.check_stop()
+        self.status = ExitStatus()  # nobody knows how it ends, until it has
         result = self.runs.run(
             argv,
             folder_fd=self.folder.fd,

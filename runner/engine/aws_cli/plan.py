@@ -50,7 +50,7 @@ def _pull(one: OnePass) -> Iterator[PlannedAction]:
     _found, scan = pull.look(one)
     for path in arrivals.marked_folders(one):
         yield PlannedAction("make-folder", path)
-    for raw, size, was_here in one.seen.rows(arrivals.predicted_sql(one)):
+    for raw, size, was_here in one.seen.rows(arrivals.predicted_sql()):
         yield PlannedAction("download", path_text(raw), size, "changed" if was_here else "new")
     if one.pair.delete and not one.first:
         departures.choose(one, scan)

@@ -57,7 +57,7 @@ def look(one: OnePass) -> tuple[Blocked, ScanResult]:
 
 def _transfer(one: OnePass, found: Blocked, incoming: int) -> None:
     if incoming:
-        names = [row[0] for row in one.seen.rows(arrivals.predicted_sql(one))]
+        names = [row[0] for row in one.seen.rows(arrivals.predicted_sql())]
         one.memory.record_run(one.surroundings.wall_clock(), names, temporaries.lookalikes(one))
         keep_replaced(one)
     try:

@@ -137,8 +137,8 @@ def _notice_repeats(one: OnePass, counts: RunCounts) -> None:
     if not (one.listed and one.unordered):
         return
     foretold = one.seen.number(
-        "SELECT count(*) FROM here a LEFT JOIN there t USING (path) LEFT JOIN main.files b ON b.path = a.path "
-        "WHERE t.path IS NULL OR t.size <> a.size OR a.mtime_ns / 1000 > t.modified * 1000000"
+        "SELECT count(*) FROM here h LEFT JOIN there t USING (path) "
+        "WHERE CASE WHEN t.path IS NULL THEN 1 ELSE run_uploads(h.size, h.mtime_ns, t.size, t.modified) END"
     )
     if counts.uploaded > foretold:
         note_unordered(one, counts.uploaded - foretold)
