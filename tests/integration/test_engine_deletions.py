@@ -329,3 +329,52 @@ def test_an_endpoint_that_is_away_fails_and_deletes_nothing(worker: MakeWorker, 
     report = away.sync()
     assert (report.outcome, report.retry) == (Outcome.FAILED, True)
     assert len(list((tmp_path / "f").glob("[0-9]*"))) == 2
+
+
+def test_another_folder_with_a_memory_of_its_own_is_new_after_approval(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    fill(tmp_path / "f", 3)
+    pushing = worker(Mode.PUSH, delete=True)
+    pushing.sync()
+    fill(tmp_path / "other", 1)
+    worker(Mode.PUSH, folder=tmp_path / "other").sync()
+    (tmp_path / "f").rename(tmp_path / "away")
+    shutil.copytree(tmp_path / "other", tmp_path / "f")
+    halted = pushing.sync()
+    assert halted.halt is not None
+    pushing.token = halted.halt.token
+    report = pushing.sync()
+    assert (report.outcome, report.deleted_remote) == (Outcome.DONE, 0)
+    assert live(seaweed, bucket) == {"00", "01", "02"}
+
+
+def test_an_unreadable_marker_halts_until_it_is_approved(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    fill(tmp_path / "f", 2)
+    pushing = worker(Mode.PUSH, delete=True)
+    pushing.sync()
+    (tmp_path / "f" / "00").unlink()
+    (tmp_path / "f" / ".runner" / "marker.json").write_text("{")
+    halted = pushing.sync()
+    assert halted.halt is not None
+    assert halted.halt.brake == "folder-unreadable"
+    pushing.token = halted.halt.token
+    report = pushing.sync()
+    assert (report.outcome, report.deleted_remote) == (Outcome.DONE, 0)
+    assert live(seaweed, bucket) == {"00", "01"}
+
+
+def test_memory_kept_elsewhere_is_not_used_for_an_empty_new_folder(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    fill(tmp_path / "f", 3)
+    pushing = worker(Mode.PUSH, delete=True, state_dir=tmp_path / "state")
+    pushing.sync()
+    shutil.rmtree(tmp_path / "f")
+    (tmp_path / "f").mkdir()
+    pushing.restart()
+    for _ in range(2):
+        assert pushing.sync().outcome is Outcome.DONE
+    assert live(seaweed, bucket) == {"00", "01", "02"}

@@ -9,6 +9,7 @@ import pytest
 
 from demo.seaweedfs import Server
 from runner.config.settings import EmptyFolders, Mode, Symlinks
+from runner.engine.aws_cli.memory import Memory
 from runner.model.passes import Outcome
 from tests.integration.aws_cli_engine import MakeWorker, services, worker
 from tests.witness import aws, objects
@@ -260,3 +261,54 @@ def test_verify_tells_differences_by_name_size_and_content(
     found = {(difference.path, difference.reason) for difference in pushing.engine.verify(content=True)}
     assert found == {("size", "size"), ("content", "content"), ("here", "only-local"), ("there", "only-remote")}
     assert ("content", "content") not in {(d.path, d.reason) for d in pushing.engine.verify(content=False)}
+
+
+def test_push_to_a_server_that_lists_in_another_order_is_in_sync_and_says_what_it_costs(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "f"
+    (folder / "a").mkdir(parents=True)
+    for name in ("a/b", "a!", "a-"):  # SeaweedFS lists `a/b` before `a!`
+        (folder / name).write_text("x")
+        os.utime(folder / name, (1e9, 1e9))
+    pushing = worker(Mode.PUSH, delete=True)
+    pushing.sync()
+    report = pushing.sync()
+    assert (report.outcome, report.deleted_remote) == (Outcome.DONE, 0)
+    assert problems(report) == {("", "unordered-listing")}
+    assert set(objects(seaweed, bucket)) == {"a/b", "a!", "a-"}
+
+
+def test_push_of_a_changed_file_beside_two_links_to_ancestors_is_settled(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "f"
+    folder.mkdir()
+    for name in ("one", "two"):
+        (folder / name).symlink_to(folder)
+    (folder / "file").write_text("one")
+    pushing = worker(Mode.PUSH)
+    pushing.sync()
+    (folder / "file").write_text("two")
+    os.utime(folder / "file", (1e9, 1e9))
+    pushing.sync()
+    assert body(seaweed, bucket, "file", tmp_path) == b"two"
+
+
+def test_push_after_a_pass_that_was_cut_repairs_a_torn_upload(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "file").write_text("whole")
+    pushing = worker(Mode.PUSH)
+    pushing.sync()
+    (tmp_path / "torn").write_text("who??")
+    aws(seaweed, "s3", "cp", str(tmp_path / "torn"), f"s3://{bucket}/file")
+    os.utime(tmp_path / "f" / "file", (1e9, 1e9))
+    memory = Memory.open(tmp_path / "f" / ".runner" / "state.db")  # as a pass leaves it that is killed in its run
+    memory.forget("files", [b"file"])
+    memory.remember("unsettled", [b"file"])
+    memory.close()
+    assert pushing.sync().outcome is Outcome.DONE
+    assert body(seaweed, bucket, "file", tmp_path) == b"whole"
+    assert pushing.sync().uploaded == 0

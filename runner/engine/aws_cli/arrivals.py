@@ -12,6 +12,7 @@ from runner.engine.aws_cli import blocked
 from runner.engine.aws_cli.memory import path_bytes, path_text
 from runner.engine.aws_cli.observation import stamp_of_stat
 from runner.engine.aws_cli.one_pass import OnePass
+from runner.files.scan_result import ScanResult
 from runner.model.problem import Side
 
 WANTED = "t.path NOT IN (SELECT path FROM blocked)"
@@ -61,52 +62,53 @@ def make_marked_folders(one: OnePass) -> None:
         one.memory.remember("placeholders", new)
 
 
-def remember(one: OnePass) -> None:
-    """Rows for all that is in place now; what is gone on either side is forgotten, unless it waits to be deleted."""
-    in_place = f"FROM there t JOIN after h USING (path) WHERE {WANTED} AND {IN_PLACE}"
-    new = (
-        f"SELECT t.path {in_place} AND NOT EXISTS (SELECT 1 FROM main.files m WHERE m.path = t.path "
+def remember(one: OnePass, scan: ScanResult) -> None:
+    """Rows for all that is in place now; what is gone from the folder is forgotten. scan: that of `after`."""
+    one.seen.execute("CREATE TEMP TABLE arrived (path BLOB PRIMARY KEY) WITHOUT ROWID")
+    one.seen.execute(
+        f"INSERT INTO arrived SELECT t.path FROM there t JOIN after h USING (path) WHERE {WANTED} AND {IN_PLACE} "
+        "AND NOT EXISTS (SELECT 1 FROM main.files m WHERE m.path = t.path "
         "AND m.size = h.size AND m.mtime_ns = h.mtime_ns AND m.inode = h.inode AND m.etag = t.etag)"
     )
-    arrived = [path for (path,) in one.seen.rows(new)]
-    if arrived:
-        _dress(one, arrived)
-    gone = "SELECT path FROM main.files WHERE path NOT IN (SELECT path FROM after)"
-    gone_paths = [path for (path,) in one.seen.rows(gone)]
-    if not (arrived or gone_paths):
+    _dress(one)
+    missing = one.seen.rows("SELECT path FROM main.files WHERE path NOT IN (SELECT path FROM after)")
+    gone = [path for (path,) in missing if not scan.is_unknown(path_text(path))]
+    if not (gone or one.seen.number("SELECT count(*) FROM arrived")):
         return
     connection = one.memory.connection
     with one.memory.writing():
-        for path in arrived:
-            connection.execute(
-                "INSERT OR REPLACE INTO main.files SELECT h.path, h.size, h.mtime_ns, h.ctime_ns, h.inode, t.etag, "
-                "t.modified FROM after h JOIN there t USING (path) WHERE h.path = ?",
-                (path,),
-            )
-        connection.executemany("DELETE FROM main.files WHERE path = ?", ((path,) for path in gone_paths))
+        connection.execute(
+            "INSERT OR REPLACE INTO main.files SELECT h.path, h.size, h.mtime_ns, h.ctime_ns, h.inode, t.etag, "
+            "t.modified FROM arrived JOIN after h USING (path) JOIN there t USING (path)"
+        )
+        connection.executemany("DELETE FROM main.files WHERE path = ?", ((path,) for path in gone))
 
 
-def _dress(one: OnePass, arrived: list[bytes]) -> None:
+def _dress(one: OnePass) -> None:
     """`file_mode` and `gid` for what this pass has brought, and LastModified to the millisecond.
 
     The CLI sets mtime in whole seconds but compares it exactly: on servers that list fractions (radosgw, MinIO) it
     would bring everything again in each pass.
     """
     wants_rights = one.pair.file_mode is not None or one.pair.gid is not None
-    sql = (
-        "SELECT a.size, a.mtime_ns, a.ctime_ns, a.inode, t.modified, b.path IS NULL FROM after a JOIN there t "
-        "USING (path) LEFT JOIN here b ON b.path = a.path AND b.inode = a.inode WHERE a.path = ?"
+    rows = one.seen.rows(
+        "SELECT arrived.path, a.size, a.mtime_ns, a.ctime_ns, a.inode, t.modified, b.path IS NULL FROM arrived "
+        "JOIN after a USING (path) JOIN there t USING (path) LEFT JOIN here b ON b.path = a.path "
+        "AND b.inode = a.inode WHERE ? OR t.modified <> CAST(t.modified AS INTEGER)",
+        (wants_rights,),
     )
-    for path in arrived:
-        for *stamp, modified, is_new in list(one.seen.rows(sql, (path,))):
-            exact_ns = round(modified * 1e6) * 1000
-            mtime_ns = exact_ns if exact_ns % 1_000_000_000 and stamp[1] != exact_ns else None
-            if mtime_ns is None and not (wants_rights and is_new):
-                continue
-            # Whoever may not touch the file (another owner) gets it again in each pass: the CLI said so as well.
-            with contextlib.suppress(OSError):
-                now = _dress_one(one, path_text(path), tuple(stamp), mtime_ns, dressed=bool(wants_rights and is_new))
-                one.seen.execute("INSERT OR REPLACE INTO temp.after VALUES (?, ?, ?, ?, ?)", (path, *now))
+    changed: list[tuple[bytes, tuple[int, int, int, int]]] = []
+    for path, *stamp, modified, is_new in rows:
+        exact_ns = round(modified * 1e6) * 1000
+        mtime_ns = exact_ns if exact_ns % 1_000_000_000 and stamp[1] != exact_ns else None
+        if mtime_ns is None and not (wants_rights and is_new):
+            continue
+        # Whoever may not touch the file (another owner) gets it again in each pass: the CLI said so as well.
+        with contextlib.suppress(OSError):
+            now = _dress_one(one, path_text(path), tuple(stamp), mtime_ns, dressed=bool(wants_rights and is_new))
+            changed.append((path, now))
+    for path, now in changed:
+        one.seen.execute("INSERT OR REPLACE INTO temp.after VALUES (?, ?, ?, ?, ?)", (path, *now))
 
 
 def _dress_one(

@@ -19,7 +19,7 @@ from runner.engine.aws_cli.one_pass import (
     PassHaltedError,
     PassStoppedError,
 )
-from runner.engine.aws_cli.proof import FolderProof, Proven, Standing
+from runner.engine.aws_cli.proof import FolderProof, Proven
 from runner.engine.aws_cli.pull import pull
 from runner.engine.aws_cli.push import push
 from runner.engine.interface import (
@@ -89,11 +89,13 @@ class AwsCliEngine:
             yield from verification.differences(one, content=content)
 
     def trash_list(self) -> Iterator[TrashItem]:
-        """Both sides', each newest first. Raises UserError, OSError."""
+        """Both sides', each newest first. Raises UserError."""
         trash = self._trash()
         try:
             for item in trash.items():
                 yield TrashItem("local", item.path, item.size_bytes, item.trashed_at, item.stored_as)
+        except OSError as error:
+            raise UserError(f"the local trash cannot be read: {_sentence(error)}") from None
         finally:
             trash.close()
         client = self._client()
@@ -205,8 +207,9 @@ class AwsCliEngine:
 
     def _protect(self, restored: list[str]) -> None:
         """So that the next pass does not delete at once what a person has just brought back."""
-        standing, path = self._proof.look()
-        if standing is Standing.SAME and path is not None and path.exists():
+        looked, path = self._proof.look()
+        looked.close()
+        if path is not None:
             memory = Memory.open(path)
             try:
                 memory.remember("restored", [path_bytes(name) for name in restored])
@@ -216,10 +219,7 @@ class AwsCliEngine:
     @contextmanager
     def _looking(self) -> Iterator[OnePass]:
         """A pass that changes nothing, memory included. Raises UserError."""
-        standing, path = self._proof.look()
-        if standing in {Standing.MISSING, Standing.FOREIGN} or not self._proof.folder.is_same_now():
-            raise UserError("the folder is not the one it was, so nothing can be said", "see `runner status`")
-        memory = Memory.open_read_only(path if standing is Standing.SAME else None)
+        memory, _path = self._proof.look()
         try:
             one = OnePass(self._surroundings, self._proof, memory, self._client, read_only=True)
             try:
@@ -230,8 +230,10 @@ class AwsCliEngine:
             raise UserError(error.halt.reason) from None
         except PassStoppedError:
             raise UserError("stopped on request") from None
-        except ServiceUnavailableError as error:
+        except (ServiceUnavailableError, sqlite3.OperationalError) as error:
             raise UserError(str(error)) from None
+        except OSError as error:
+            raise UserError(_sentence(error)) from None
         finally:
             memory.close()
 

@@ -168,12 +168,12 @@ class Memory:
 
     # ── the run of a pull ──
 
-    def record_run(self, started_at: float, names: Iterable[bytes], lookalikes: Iterable[bytes]) -> None:
-        """Before a pull starts: what it may leave behind if it is killed (temporaries.py)."""
+    def record_run(self, started_at: float, names_query: str, lookalikes: Iterable[bytes]) -> None:
+        """Before a pull starts: what it may leave behind if it is killed (temporaries.py). names_query: one column."""
         with self.writing():
             self._forget_run()
             self.connection.execute("INSERT INTO runs VALUES (1, ?, NULL)", (started_at,))
-            self.connection.executemany("INSERT OR IGNORE INTO run_names VALUES (?)", ((name,) for name in names))
+            self.connection.execute(f"INSERT OR IGNORE INTO run_names {names_query}")
             self.connection.executemany("INSERT OR IGNORE INTO run_lookalikes VALUES (?)", ((x,) for x in lookalikes))
 
     def end_run(self, ended_at: float, *, orderly: bool) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from runner.config.settings import EmptyFolders, Symlinks
+from runner.config.settings import EmptyFolders, Mode, Symlinks
 from runner.engine.aws_cli.memory import Memory, path_bytes, path_text
 from runner.engine.aws_cli.observation import Look, Observation
 from runner.engine.aws_cli.output import RunCounts
@@ -24,6 +24,7 @@ from runner.files.trash import Trash
 from runner.model.passes import Halt, Outcome, Progress, Requests
 from runner.model.problem import Problem, Side
 from runner.store.client import Client, ObjectInfo
+from runner.store.keys import KEY_BYTES, Refusal, key_of_path
 
 _PAGE_KEYS = 1000
 _PART_BYTES = 8 << 20  # the AWS CLI's default multipart size
@@ -101,6 +102,8 @@ class OnePass:
         self.tally = Tally()
         self.problems: dict[tuple[Side, str, str], Problem] = {}
         self.read_only = read_only
+        self.impossible: set[str] = set()
+        self.walk_is_bounded = True
         self.listed = False
         self.unordered = False
         self.status = ExitStatus(code=0)  # of the last run
@@ -158,7 +161,7 @@ class OnePass:
         def found(entry: Entry) -> None:
             nonlocal done
             if entry.kind == "file":
-                if index_is_mark and entry.path.rpartition("/")[2] == INDEX_NAME:
+                if (index_is_mark and entry.path.rpartition("/")[2] == INDEX_NAME) or self._cannot_be_a_key(entry.path):
                     return
                 seen.add_file(look, entry)
                 done += 1
@@ -177,6 +180,18 @@ class OnePass:
             raise PassHaltedError(Halt("folder-unreadable", f"the folder cannot be read: {reason}", "", 0))
         self.tally.files, self.tally.files_bytes = result.files, result.bytes
         return result
+
+    def _cannot_be_a_key(self, path: str) -> bool:
+        """Only length is left to be wrong: the scan gives no other impossible names."""
+        if len(path) * 4 + len(self.pair.prefix) * 4 <= KEY_BYTES:
+            return False
+        key = key_of_path(path, self.pair.prefix)
+        if not isinstance(key, Refusal):
+            return False
+        if self.pair.mode is Mode.PUSH:
+            self.problem(Side.LOCAL, path, key.code, key.reason, permanent=True)
+        self.impossible.add(path)
+        return True
 
     def objects(self) -> Iterator[ObjectInfo]:
         """The proven listing, with progress. Absence is proven by its normal end only."""

@@ -22,6 +22,7 @@ from runner.files.lock import Holder, LockUnavailableError, PairLock, try_lock
 from runner.files.marker import Marker, MarkerUnreadableError
 from runner.files.private import NAME as PRIVATE_NAME
 from runner.files.private import Private, PrivateError
+from runner.model.errors import UserError
 from runner.model.names import printable
 from runner.model.passes import Halt
 
@@ -81,7 +82,12 @@ class FolderProof:
         try:
             marker = markers.read(self.private)
         except MarkerUnreadableError as error:
-            return self._halt("folder-unreadable", str(error))
+            halt = self._halt("folder-unreadable", str(error))
+            if not approves(halt.token):
+                return halt
+            fd = self.private.fd
+            os.rename(markers.NAME, f"{markers.NAME}.unreadable", src_dir_fd=fd, dst_dir_fd=fd)
+            marker, self._known_id = None, ""
         # Where memory lies may hang on the marker; without one there is none to speak of.
         memory, corrupt = self._open_memory(marker, now)
         identity = memory.identity() if memory else None
@@ -93,11 +99,21 @@ class FolderProof:
                 memory.close()
             raise
 
-    def look(self) -> tuple[Standing, Path | None]:
-        """For a plan: how it stands, and where memory lies, with nothing made or changed. Raises UserError."""
+    def look(self) -> tuple[Memory, Path | None]:
+        """For a plan: the memory to read, an empty one where none is to be trusted, and where it lies (None then).
+
+        Makes and changes nothing. Raises UserError.
+        """
         marker = markers.read(self.private)
-        path = self._memory_path(marker)
-        return judge(marker, self._known_id, "", self.pair), path
+        standing = judge(marker, self._known_id, "", self.pair)
+        if standing in {Standing.MISSING, Standing.FOREIGN} or not self.folder.is_same_now():
+            raise UserError("the folder is not the one it was, so nothing can be said", "see `runner status`")
+        path = self._memory_path(marker) if standing is Standing.SAME else None
+        memory = Memory.open_read_only(path)
+        if path is not None and marker is not None and memory.identity() == Identity.of(marker):
+            return memory, path
+        memory.close()
+        return Memory.open_read_only(None), None
 
     def close(self) -> None:
         """Closes what a move has opened; what the worker lent stays open."""
@@ -117,29 +133,36 @@ class FolderProof:
         approves: Callable[[str], bool],
         now: float,
     ) -> Proven | Halt:
-        note = corrupt
+        note, as_new = corrupt, False
         if standing in {Standing.MISSING, Standing.FOREIGN}:
             halt = self._halt(standing.value, self._sentence(standing))
             if not approves(halt.token):
                 if memory:
                     memory.close()
                 return halt
-            note = "the folder was accepted as new by approval: this pass deletes nothing"
+            note, as_new = "the folder was accepted as new by approval: this pass deletes nothing", True
         if marker is None:
             marker = markers.create(self.private, self.pair, now)
-        elif standing is Standing.OTHER_TARGET:
+        elif not marker.belongs_to(self.pair):
             note = (
                 f"the folder was synced with s3://{printable(marker.bucket)}/{printable(marker.prefix)} before: "
                 "its memory is set aside and this pass deletes nothing"
             )
             marker = self._retargeted(marker)
         self._known_id = marker.pair_id
-        return self._with_memory(marker, memory, identity, note, now)
+        return self._with_memory(marker, memory, identity, note, now, as_new=as_new)
 
     def _with_memory(
-        self, marker: Marker, memory: Memory | None, identity: Identity | None, note: str, now: float
+        self,
+        marker: Marker,
+        memory: Memory | None,
+        identity: Identity | None,
+        note: str,
+        now: float,
+        *,
+        as_new: bool,
     ) -> Proven:
-        if memory and identity == Identity.of(marker):
+        if memory and identity == Identity.of(marker) and not as_new:
             return Proven(memory, note)
         if memory:
             memory.close()

@@ -37,8 +37,7 @@ def pull(one: OnePass) -> None:
         one.problem(Side.LOCAL, "", "no-room", _no_room(one, size))
         return
     arrivals.make_marked_folders(one)
-    _transfer(one, found, incoming)
-    arrivals.remember(one)
+    _transfer(one, found, scan, incoming)
     if one.pair.delete and not one.first:
         departures.remove(one)
     one.tally.hydrated = arrivals.is_hydrated(one)
@@ -55,9 +54,9 @@ def look(one: OnePass) -> tuple[Blocked, ScanResult]:
     return found, scan
 
 
-def _transfer(one: OnePass, found: Blocked, incoming: int) -> None:
+def _transfer(one: OnePass, found: Blocked, scan: ScanResult, incoming: int) -> None:
     if incoming:
-        names = [row[0] for row in one.seen.rows(arrivals.predicted_sql())]
+        names = f"SELECT path FROM ({arrivals.predicted_sql()})"
         one.memory.record_run(one.surroundings.wall_clock(), names, temporaries.lookalikes(one))
         keep_replaced(one)
     try:
@@ -66,7 +65,8 @@ def _transfer(one: OnePass, found: Blocked, incoming: int) -> None:
         if incoming:
             one.memory.end_run(one.surroundings.wall_clock(), orderly=_was_orderly(one))
     one.count_run_requests(one.seen.number("SELECT count(*) FROM there"))
-    _look_after(one, counts, incoming)
+    # What did arrive is in place and was seen on both sides, whatever came of the rest.
+    arrivals.remember(one, _look_after(one, scan, counts, incoming))
     _judge(one, counts, verdict, incoming)
 
 
@@ -75,16 +75,16 @@ def _was_orderly(one: OnePass) -> bool:
     return one.status.code in {0, 1, 2, 130, 255} and one.status.stopped_by is StoppedBy.NOTHING
 
 
-def _look_after(one: OnePass, counts: RunCounts, incoming: int) -> None:
+def _look_after(one: OnePass, scan: ScanResult, counts: RunCounts, incoming: int) -> ScanResult:
+    """Fills the table `after`; a run that had nothing to do has left the folder as it was."""
     if counts.moved or counts.failed or incoming:
-        one.scan("after", "no")
-    else:
-        one.seen.execute("INSERT INTO temp.after SELECT * FROM temp.here")
+        return one.scan("after", "no")
+    one.seen.execute("INSERT INTO temp.after SELECT * FROM temp.here")
+    return scan
 
 
 def _judge(one: OnePass, counts: RunCounts, verdict: Verdict, incoming: int) -> None:
     if verdict.outcome is Outcome.FAILED:
-        arrivals.remember(one)  # what did arrive is in place and was seen on both sides
         raise PassFailedError(verdict.message, retry=verdict.retry, permanent=verdict.permanent)
     if counts.failed:
         reason = f"{verdict.message}: {counts.error_lines[-1]}" if counts.error_lines else verdict.message

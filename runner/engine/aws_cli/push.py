@@ -6,7 +6,6 @@ deletions, and what its own rule would skip for good is found before and copied 
 # ruff: noqa: S608 - statements are put together from our own words only, values are bound
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runner.config.settings import RemoteTrash
@@ -20,7 +19,6 @@ from runner.engine.aws_cli.walk import is_bounded
 from runner.files.scan_result import ScanResult
 from runner.model.passes import Outcome
 from runner.model.problem import Side
-from runner.store.keys import Refusal, key_of_path
 
 # What a link leads to that we leave out; the CLI must be kept from taking it.
 _REFUSED_LINKS = frozenset({"link-outside", "link-loop", "too-deep"})
@@ -94,25 +92,12 @@ def look(one: OnePass) -> ScanResult:
 
 def exclude(one: OnePass, scan: ScanResult) -> Exclusions:
     """What the scan has found to be impossible or out of bounds, so that one bad name never fails the pass."""
-    paths: list[str] = []
-    for path, refusal in _impossible(one):
-        one.problem(Side.LOCAL, path, refusal.code, refusal.reason, permanent=True)
-        paths.append(path)
-    for path in paths:
-        one.seen.execute("DELETE FROM here WHERE path = ?", (path.encode("utf-8", "surrogateescape"),))
+    paths = sorted(one.impossible)
     refused = [skipped.path for skipped in scan.skipped if skipped.code in _REFUSED_LINKS]
     paths += [spelling for path in refused for spelling in (path, f"{path}/")]
     not_utf_8 = any(skipped.code == "impossible-name" for skipped in scan.skipped)
-    follow = None if is_bounded(one.folder.fd, refused) else False
-    return Exclusions(tuple(paths), not_utf_8, follow)
-
-
-def _impossible(one: OnePass) -> Iterator[tuple[str, Refusal]]:
-    room = 1024 - len(one.pair.prefix.encode()) - 1
-    for (raw,) in one.seen.rows("SELECT path FROM here WHERE length(path) > ?", (room,)):
-        key = key_of_path(path_text(raw), one.pair.prefix)
-        if isinstance(key, Refusal):
-            yield path_text(raw), key
+    one.walk_is_bounded = is_bounded(one.folder.fd, refused)
+    return Exclusions(tuple(paths), not_utf_8, None if one.walk_is_bounded else False)
 
 
 def _sync(one: OnePass, scan: ScanResult, exclusions: Exclusions) -> tuple[RunCounts, Verdict]:

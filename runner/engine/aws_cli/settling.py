@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from runner.engine.aws_cli import content, orphans
-from runner.engine.aws_cli.argv import copy_batches
+from runner.engine.aws_cli.argv import copy_batches, file_copy_argv
 from runner.engine.aws_cli.memory import path_bytes, path_text
 from runner.engine.aws_cli.observation import STAMPS_DIFFER, stamp_of_stat
 from runner.engine.aws_cli.one_pass import OnePass, PassFailedError
@@ -160,7 +160,9 @@ def _copy_until_quiet(one: OnePass, waiting: list[bytes]) -> list[bytes]:
 def _copy(one: OnePass, paths: list[str]) -> PassFailedError | None:
     """The failure, if a file was not sent: perhaps because it was being written. Which one cannot be told."""
     failure: PassFailedError | None = None
-    for argv in copy_batches(one.pair, paths):
+    # A recursive copy walks the whole folder, links included; where that has no end, each file is its own run.
+    batches = copy_batches(one.pair, paths) if one.walk_is_bounded else (file_copy_argv(one.pair, x) for x in paths)
+    for argv in batches:
         counts, verdict = one.run(argv, files_total=len(paths))
         if verdict.outcome is Outcome.FAILED:
             failure = PassFailedError(verdict.message, retry=verdict.retry, permanent=verdict.permanent)

@@ -57,10 +57,9 @@ def sweep(one: OnePass) -> int:
     if run is None:
         return 0
     taken = left = 0
-    for row in list(one.seen.rows("SELECT path, size, mtime_ns, ctime_ns, inode FROM here")):
+    rows = one.seen.rows("SELECT path, size, mtime_ns, ctime_ns, inode FROM here")
+    for row in [row for row in rows if looks_like_one(path_text(row[0]))]:
         path = path_text(row[0])
-        if not looks_like_one(path):
-            continue
         if is_temporary(_suspect(one, path, row[3]), run, one.now):
             inode = row[4] if row[4] >= 0 else row[4] + (1 << 64)
             entry = Entry(path, "file", row[1], row[2], row[3], inode, 0)
