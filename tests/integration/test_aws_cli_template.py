@@ -20,8 +20,8 @@ if pid == 0:
         if event in ("open", "os.listdir") and os.sep + "data" + os.sep in str(arguments[0]):
             touched.append(str(arguments[0]))
     sys.addaudithook(hook)
-    environment = {**workers_environment, "AWS_MAX_ATTEMPTS": "1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
-                   "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+    environment = {**workers_environment, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
+                   "AWS_MAX_ATTEMPTS": "1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
     template.main(["s3", "sync", sys.argv[1], "s3://b/", "--endpoint-url", "http://127.0.0.1:1"], environment)
     print("read:", touched, "imported:", sorted(set(sys.modules) - modules), flush=True)
     os._exit(0)
