@@ -18,7 +18,7 @@ CREDENTIALS = "credentials"
 # Imported, never used, by the parent: its pages are shared by all workers (4 MB a worker instead of 40).
 _LIGHT_MODULES = (
     "runner.worker.process",
-    "runner.engine.registry",
+    "runner.engine.aws_cli.engine",  # the registry alone would import it in each worker again
     "awscrt.auth",
     "awscrt.http",
     "awscrt.io",
