@@ -56,7 +56,7 @@ class Client:
         """credentials: a snapshot, or a callable that returns one at once (asked for each request, must not block)."""
         self._bucket = bucket
         self._pair = pair
-        source = _fixed(credentials) if isinstance(credentials, Credentials) else credentials
+        source = self._source = _fixed(credentials) if isinstance(credentials, Credentials) else credentials
         self._conversation = Conversation(bucket, source, pair, should_stop, patience or Patience(), random.random)
         self._unordered = False
         self._bare_etags = False
@@ -66,6 +66,11 @@ class Client:
     def requests(self) -> Requests:
         """Every request sent since the client was made, retries included, by price class."""
         return self._conversation.requests
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """The configured endpoint, wherever that was found; None for Amazon's own."""
+        return self._source().endpoint_url
 
     @property
     def lists_in_byte_order(self) -> bool | None:

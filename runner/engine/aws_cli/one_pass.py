@@ -4,7 +4,7 @@ The steps (push.py, pull.py and their kin) take it as their argument. It counts 
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from runner.config.settings import EmptyFolders, Mode, Symlinks
@@ -246,16 +246,22 @@ class OnePass:
         self.tally.downloaded += counts.downloaded
         self.tally.bytes_up += (counts.bytes_done or 0) if counts.uploaded else 0
         self.tally.bytes_down += (counts.bytes_done or 0) if counts.downloaded else 0
+        self._count_transfers(counts)
         verdict = result.verdict()
         if verdict.outcome is Outcome.STOPPED:
             raise PassStoppedError
         return counts, verdict
 
-    def count_run_requests(self, objects: int, bytes_up: Iterable[int] = (), bytes_down: Iterable[int] = ()) -> None:
-        """About what the CLI has sent: one LIST a page, one PUT or GET a file, more for those in parts."""
-        puts = sum(1 if size < _PART_BYTES else 2 - -size // _PART_BYTES for size in bytes_up)
-        gets = sum(1 if size < _PART_BYTES else -(-size // _PART_BYTES) for size in bytes_down)
-        self.tally.run_requests += Requests(lists=max(1, -(-objects // _PAGE_KEYS)), puts=puts, gets=gets)
+    def count_listing(self, objects: int) -> None:
+        """About what a run of `aws s3 sync` has asked for its comparison: one LIST a page."""
+        self.tally.run_requests += Requests(lists=max(1, -(-objects // _PAGE_KEYS)))
+
+    def _count_transfers(self, counts: RunCounts) -> None:
+        """About what a run has sent: one PUT or GET a file, and one more for each part of a large one."""
+        parts = (counts.bytes_done or 0) // _PART_BYTES
+        puts = counts.uploaded + (parts if counts.uploaded else 0)
+        gets = counts.downloaded + (parts if counts.downloaded else 0)
+        self.tally.run_requests += Requests(puts=puts, gets=gets)
 
     # ── reporting ──
 

@@ -8,12 +8,13 @@ files that never came from the bucket are never touched (departures.py decides d
 import os
 
 from runner.config.settings import Share
-from runner.engine.aws_cli import arrivals, blocked, departures, temporaries
+from runner.engine.aws_cli import arrivals, blocked, departures, repeats, temporaries
 from runner.engine.aws_cli.argv import FOLDER_ARGUMENT, IN_FOLDER_ARGUMENT, sync_argv
 from runner.engine.aws_cli.blocked import Blocked
 from runner.engine.aws_cli.memory import path_text
 from runner.engine.aws_cli.one_pass import OnePass, PassFailedError
 from runner.engine.aws_cli.output import RunCounts
+from runner.engine.aws_cli.same_place import with_our_endpoint
 from runner.engine.aws_cli.verdict import StoppedBy, Verdict
 from runner.engine.aws_cli.walk import is_bounded
 from runner.files.scan_result import ScanResult
@@ -60,11 +61,11 @@ def _transfer(one: OnePass, found: Blocked, scan: ScanResult, incoming: int) -> 
         one.memory.record_run(one.surroundings.wall_clock(), names, temporaries.lookalikes(one))
         keep_replaced(one)
     try:
-        counts, verdict = one.run(_argv(one, found), files_total=incoming)
+        counts, verdict = one.run(with_our_endpoint(one, _argv(one, found)), files_total=incoming)
     finally:
         if incoming:
             one.memory.end_run(one.surroundings.wall_clock(), orderly=_was_orderly(one))
-    one.count_run_requests(one.seen.number("SELECT count(*) FROM there"))
+    one.count_listing(one.seen.number("SELECT count(*) FROM there"))
     # What did arrive is in place and was seen on both sides, whatever came of the rest.
     arrivals.remember(one, _look_after(one, scan, counts, incoming))
     _judge(one, counts, verdict, incoming)
@@ -89,10 +90,7 @@ def _judge(one: OnePass, counts: RunCounts, verdict: Verdict, incoming: int) -> 
     if counts.failed:
         reason = f"{verdict.message}: {counts.error_lines[-1]}" if counts.error_lines else verdict.message
         one.problem(Side.REMOTE, "", "transfer-failed", reason)
-    if one.unordered and counts.downloaded > incoming:
-        from runner.engine.aws_cli.push import note_unordered
-
-        note_unordered(one, counts.downloaded - incoming)
+    repeats.notice_downloads(one, counts, incoming)
 
 
 def _argv(one: OnePass, found: Blocked) -> list[str]:

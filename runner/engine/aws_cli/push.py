@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 
 from runner.config.settings import RemoteTrash
-from runner.engine.aws_cli import orphans, placeholders, remote_trash, settling, temporaries
+from runner.engine.aws_cli import orphans, placeholders, remote_trash, repeats, same_place, settling, temporaries
 from runner.engine.aws_cli.argv import file_copy_argv, runs_in_folder, sync_argv
 from runner.engine.aws_cli.memory import path_text
 from runner.engine.aws_cli.one_pass import OnePass, PassFailedError
@@ -53,6 +53,7 @@ def push(one: OnePass) -> None:
         orphans.brake(one, scan)
     if one.pair.remote_trash is RemoteTrash.ALL:
         remote_trash.keep_replaced(one)
+    same_place.prove_owner(one)
     settling.mark_unsettled(one)
     _transfer(one, scan, exclusions)
 
@@ -111,33 +112,10 @@ def _sync(one: OnePass, scan: ScanResult, exclusions: Exclusions) -> tuple[RunCo
             retry=False,
             permanent=True,
         )
-    counts, verdict = one.run(argv, files_total=scan.files)
-    one.count_run_requests(max(scan.files, 1))
-    _notice_repeats(one, counts)
+    counts, verdict = one.run(same_place.with_our_endpoint(one, argv), files_total=scan.files)
+    one.count_listing(scan.files)
+    repeats.notice_uploads(one, counts)
     return counts, verdict
-
-
-def _notice_repeats(one: OnePass, counts: RunCounts) -> None:
-    """`aws s3 sync` trusts byte-ordered listings: on other servers it sends some files again (hazard D14, harmless)."""
-    if not (one.listed and one.unordered):
-        return
-    foretold = one.seen.number(
-        "SELECT count(*) FROM here h LEFT JOIN there t USING (path) "
-        "WHERE CASE WHEN t.path IS NULL THEN 1 ELSE run_uploads(h.size, h.mtime_ns, t.size, t.modified) END"
-    )
-    if counts.uploaded > foretold:
-        note_unordered(one, counts.uploaded - foretold)
-
-
-def note_unordered(one: OnePass, again: int) -> None:
-    """Once per pass; the contents are in sync all the same."""
-    one.problem(
-        Side.REMOTE,
-        "",
-        "unordered-listing",
-        f"the server does not list keys in byte order, so the AWS CLI moved {again} unchanged files again; "
-        "`engine: native` does not",
-    )
 
 
 def _push_linked(one: OnePass) -> None:
@@ -152,7 +130,7 @@ def _push_linked(one: OnePass) -> None:
             )  # fmt: skip
             one.seen.add("doubtful", path.encode("utf-8", "surrogateescape"))
             continue
-        _counts, verdict = one.run(file_copy_argv(one.pair, path))
+        _counts, verdict = one.run(same_place.with_our_endpoint(one, file_copy_argv(one.pair, path)))
         if verdict.outcome is not Outcome.DONE:
             one.problem(Side.LOCAL, path, "transfer-failed", verdict.message)
             one.seen.add("doubtful", path.encode("utf-8", "surrogateescape"))

@@ -14,6 +14,7 @@ from runner.engine.aws_cli.argv import copy_batches, file_copy_argv
 from runner.engine.aws_cli.memory import path_bytes, path_text
 from runner.engine.aws_cli.observation import STAMPS_DIFFER, stamp_of_stat
 from runner.engine.aws_cli.one_pass import OnePass, PassFailedError
+from runner.engine.aws_cli.same_place import with_our_endpoint
 from runner.files.scan_result import ScanResult
 from runner.model.passes import Outcome
 from runner.model.problem import Side
@@ -122,6 +123,11 @@ def settle(one: OnePass, scan: ScanResult, *, moved: bool, whole: bool) -> None:
     _remember(one, last, look, whole=whole)
 
 
+def count_new(one: OnePass) -> int:
+    """How many files of the scan memory does not know as they are now."""
+    return one.seen.number(f"SELECT count(*) FROM ({_NEW_OR_CHANGED.format(look='here')})")
+
+
 def count_changed(one: OnePass) -> int:
     """How many files of the scan look otherwise now, or are gone."""
     rows = one.seen.rows("SELECT path, size, mtime_ns, ctime_ns, inode FROM here")
@@ -163,7 +169,7 @@ def _copy(one: OnePass, paths: list[str]) -> PassFailedError | None:
     # A recursive copy walks the whole folder, links included; where that has no end, each file is its own run.
     batches = copy_batches(one.pair, paths) if one.walk_is_bounded else (file_copy_argv(one.pair, x) for x in paths)
     for argv in batches:
-        counts, verdict = one.run(argv, files_total=len(paths))
+        counts, verdict = one.run(with_our_endpoint(one, argv), files_total=len(paths))
         if verdict.outcome is Outcome.FAILED:
             failure = PassFailedError(verdict.message, retry=verdict.retry, permanent=verdict.permanent)
             if not counts.failed:

@@ -1,0 +1,37 @@
+"""The CLI's runs and our own requests must mean the same bucket: same endpoint, same owner. Looks, moves nothing.
+
+An AWS CLI before 2.13 (1.29) knows nothing of AWS_ENDPOINT_URL and of `endpoint_url` in the AWS config file: without
+help it would send to Amazon what we have compared with another server. And no AWS CLI has a flag for
+`expected_bucket_owner`: a push that needs no listing of ours would never have asked.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from runner.config.settings import Pair
+from runner.engine.aws_cli.aws_config import config_path
+from runner.engine.aws_cli.one_pass import OnePass
+
+
+def endpoint_may_be_elsewhere(pair: Pair, environment: Mapping[str, str]) -> bool:
+    """The endpoint is not the pair's own word, and something else may name one."""
+    if pair.endpoint_url:
+        return False
+    if any(name.startswith("AWS_ENDPOINT_URL") for name in environment):
+        return True
+    try:
+        return "endpoint_url" in config_path(environment).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def with_our_endpoint(one: OnePass, argv: Sequence[str]) -> list[str]:
+    """The arguments with the endpoint that our own requests use, where a CLI may not find it by itself."""
+    found = one.client.endpoint_url if endpoint_may_be_elsewhere(one.pair, os.environ) else None
+    return [*argv, f"--endpoint-url={found}"] if found else list(argv)
+
+
+def prove_owner(one: OnePass) -> None:
+    """With `expected_bucket_owner`: one page of a listing, which another owner's bucket refuses. Raises StoreError."""
+    if one.pair.expected_bucket_owner and not one.listed:
+        next(iter(one.client.list(one.pair.prefix)), None)
