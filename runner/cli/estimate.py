@@ -1,5 +1,5 @@
-"""What a pair will ask of S3 in a day when nothing changes. Pure; the number of objects is unknown, so figures are for
-each 1,000 objects (one page of a listing)."""
+"""What a pair will ask of S3 in a day when nothing changes. Pure; where the number of objects is unknown, figures are
+for each 1,000 of them (one page of a listing)."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,10 +28,13 @@ class Estimate:
         return None if self.price_per_day_usd is None else self.price_per_day_usd * DAYS_A_MONTH
 
 
-def estimate(pair: Pair, endpoint_url: str | None, today: datetime) -> Estimate:
-    """endpoint_url: the pair's own or the environment's. today: cron lines are counted for the day after it."""
+def estimate(pair: Pair, endpoint_url: str | None, today: datetime, pages: int = 1) -> Estimate:
+    """endpoint_url: the pair's own or the environment's. today: cron lines are counted for the day after it.
+
+    pages: of a listing, 1,000 objects each.
+    """
     passes = passes_per_day(pair, today)
-    requests = Requests(lists=round(passes * _pages_per_pass(pair)))
+    requests = Requests(lists=round(passes * _listings_per_pass(pair) * pages))
     return Estimate(passes, requests, price.usd(requests) if price.is_aws(endpoint_url) else None)
 
 
@@ -56,6 +59,6 @@ def _fires(cron: str, timezone: str, today: datetime) -> int:
     return fires
 
 
-def _pages_per_pass(pair: Pair) -> int:
+def _listings_per_pass(pair: Pair) -> int:
     """`aws s3 sync` lists once; a pull, and a push that carries deletions, prove a listing of their own as well."""
     return 2 if pair.mode is Mode.PULL or pair.delete else 1

@@ -69,6 +69,20 @@ class TrashItem:
     stored_as: str
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `runner check --online`. verdict: ok | failed | note (works, but a person should know).
+
+    item: credentials, bucket, list, list-order, read, write, delete, delete-condition, versioning, folder, files,
+    files-left-out, events; and `requests`, whose count is the number of objects that each pass has to list.
+    """
+
+    item: str
+    verdict: str
+    text: str
+    count: int | None = None  # bytes for list and files
+
+
 class Engine(Protocol):
     """Created in the worker after the pair's lock is held; `lock_fd` is handed to every run."""
 

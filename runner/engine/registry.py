@@ -1,7 +1,9 @@
 """Which engine a pair gets. The only place that knows the engines by name."""
 
+from collections.abc import Iterator
+
 from runner.config.settings import EngineName, Mode
-from runner.engine.interface import Engine, Surroundings
+from runner.engine.interface import Engine, Finding, Surroundings
 from runner.files.folder import Folder
 from runner.files.private import Private
 from runner.model.errors import PermanentFailureError
@@ -24,3 +26,10 @@ def create_engine(surroundings: Surroundings, folder: Folder, private: Private, 
     from runner.engine.aws_cli.engine import create
 
     return create(surroundings, folder, private, lock_fd)
+
+
+def inspect(surroundings: Surroundings) -> Iterator[Finding]:
+    """What `runner check --online` proves; for pairs of every mode, held or not. Changes nothing for good."""
+    from runner.engine.aws_cli.inspection import inspect as inspected
+
+    return inspected(surroundings)

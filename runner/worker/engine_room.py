@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from runner.engine.interface import Engine, Surroundings
+from runner.engine.registry import inspect
 from runner.files.folder import Folder
 from runner.files.lock import Holder
 from runner.files.watch import Watcher
@@ -24,7 +25,8 @@ from runner.worker.possession import (
 )
 
 Row = dict[str, object]
-ENGINE_COMMANDS = frozenset({"plan", "verify", "trash-list", "trash-restore"})
+INSPECT = "inspect"
+ENGINE_COMMANDS = frozenset({"plan", "verify", "trash-list", "trash-restore", INSPECT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,9 @@ class EngineRoom:
 
     def rows(self, request: Mapping[str, object]) -> Iterator[Row]:
         """Raises UserError, and whatever the engine raises."""
+        if request.get("command") == INSPECT:  # says something about a pair that cannot be had, too
+            yield from (asdict(finding) for finding in inspect(self._surroundings))
+            return
         if self._possession is None:
             raise UserError("the pair cannot be used now")
         engine, command = self._possession.engine, request.get("command")

@@ -8,6 +8,7 @@ import pytest
 
 from runner.cli.check import endpoint_of, pair_line, schedule_words
 from runner.cli.estimate import estimate, passes_per_day
+from runner.cli.inspect_lines import requests_words
 from runner.config.settings import EngineName, Interval, Mode, Pair, Symlinks
 
 NOW = datetime(2026, 11, 23, 5, 40, tzinfo=UTC)
@@ -70,3 +71,12 @@ def test_schedule_words() -> None:
 def test_endpoint_of_a_pair_comes_before_the_environments() -> None:
     assert endpoint_of(_pair(endpoint_url="http://a"), {"AWS_ENDPOINT_URL": "http://b"}) == "http://a"
     assert endpoint_of(_pair(), {"AWS_ENDPOINT_URL": "http://b", "AWS_ENDPOINT_URL_S3": "http://c"}) == "http://c"
+
+
+def test_requests_words_count_every_page_of_the_listing_that_was_seen() -> None:
+    assert requests_words(_pair(), None, 2500, NOW).startswith(
+        "about 4320 LIST requests a day when nothing changes, $0.66"
+    )
+    assert (
+        requests_words(_pair(), "http://127.0.0.1:1", 0, NOW) == "about 1440 LIST requests a day when nothing changes"
+    )

@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -54,7 +55,6 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["--s3_bucket", "b", "status"], "--s3_bucket goes without a command"),
         (["--s3_bucket", "b"], "--working_directory is missing"),
         (["exec", "--", "ls", "-la"], "exec is not in this version yet"),
-        (["check", "--online"], "not in this version yet"),
     ],
 )
 def test_usage_errors_are_2_and_say_what_to_do(
@@ -94,6 +94,28 @@ def test_closed_pipe_is_no_failure(monkeypatch: pytest.MonkeyPatch, error: OSErr
     monkeypatch.setattr(Invocation, "of", staticmethod(closed))
     monkeypatch.setattr(cli, "_let_standard_output_go", lambda: None)
     assert cli.exit_code(["status"]) == 0
+
+
+def test_closed_standard_streams_become_nothing() -> None:
+    """`runner <&- >&- 2>&-`: Python then has no streams at all, and our files would take their numbers."""
+    program = "import sys; from runner.cli.main import main; sys.argv[1:] = ['--version']; main()"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "{sys.executable}" -c "$0" <&- >&- 2>&-', program], check=False, timeout=30
+    )
+    assert done.returncode == 0
+
+
+def test_removed_working_directory_is_no_matter_to_absolute_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "sync.yaml"
+    config.write_text("pairs: [{bucket: bucket, folder: f, mode: push}]\n")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert cli.exit_code(["--config", str(config), "check"]) == 0
+    assert cli.exit_code(["check"]) == 78
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:

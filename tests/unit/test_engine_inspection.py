@@ -1,0 +1,79 @@
+"""`check --online`: what odd servers and machines make of a finding."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from runner.config.settings import EngineName, Mode, Pair, Symlinks
+from runner.engine.aws_cli.inspection import _writing, identity
+from runner.engine.folder_inspection import events
+from runner.store.client import Client
+from runner.store.credentials import Credentials
+from runner.store.errors import AccessDeniedError
+
+
+class FakeClient:
+    """deletes: what a DELETE with a wrong ETag gives, or raises."""
+
+    def __init__(self, deletes: str | Exception) -> None:
+        self._deletes = deletes
+        self.there: set[str] = set()
+
+    def put(self, key: str, _body: bytes) -> str:
+        self.there.add(key)
+        return "etag"
+
+    def delete(self, key: str, *, if_match: str) -> str:
+        if isinstance(self._deletes, Exception):
+            raise self._deletes
+        if if_match != "etag" and self._deletes == "changed":
+            return "changed"
+        self.there.discard(key)
+        return "deleted"
+
+
+def pair(*, delete: bool) -> Pair:
+    values: dict[str, Any] = {
+        "name": "a", "bucket": "bkt", "folder": Path("/f"), "mode": Mode.PUSH, "engine": EngineName.AWS_CLI,
+        "every": None, "watch": False, "symlinks": Symlinks.FOLLOW, "required": False, "delete": delete,
+    }  # fmt: skip
+    return Pair.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("deletes", "expected"),
+    [
+        ("changed", [("write", "ok"), ("delete", "ok")]),
+        ("deleted", [("write", "ok"), ("delete", "ok"), ("delete-condition", "note")]),
+    ],
+)
+def test_writing_tells_a_server_that_ignores_conditions(deletes: str, expected: list[tuple[str, str]]) -> None:
+    client = FakeClient(deletes)
+    found = [(one.item, one.verdict) for one in _writing(cast(Client, client), pair(delete=True))]
+    assert found == expected
+    assert not client.there
+
+
+@pytest.mark.parametrize(("delete", "verdict"), [(True, "failed"), (False, "note")])
+def test_writing_without_the_right_to_delete_fails_only_where_it_is_needed(*, delete: bool, verdict: str) -> None:
+    client = FakeClient(AccessDeniedError("access denied"))
+    found = list(_writing(cast(Client, client), pair(delete=delete)))
+    assert (found[-1].item, found[-1].verdict) == ("delete", verdict)
+    assert client.there.pop() in found[-1].text
+
+
+def test_identity_shows_no_more_of_a_key_than_its_end() -> None:
+    shown = identity(Credentials("AKIAIOSFODNN7EXAMPLE", "a-secret", token="a-token"))
+    assert shown == "temporary key ...MPLE for https://s3.us-east-1.amazonaws.com, region us-east-1"
+    assert identity(Credentials("", "")).startswith("none: ")
+
+
+@pytest.mark.parametrize(
+    ("directories", "limit", "remote", "verdict"),
+    [(3, 8192, "", "ok"), (9000, 8192, "", "note"), (3, None, "", "note"), (3, 8192, "NFS", "note")],
+)
+def test_events_are_ok_only_where_the_kernel_tells(
+    directories: int, limit: int | None, remote: str, verdict: str
+) -> None:
+    assert events(directories, limit, remote).verdict == verdict
