@@ -26,15 +26,19 @@ class OverLimit:
 
 
 def measure(roots: Mapping[str, Collection[int]]) -> dict[str, int]:
-    """Bytes of each pair: its root processes (worker, runs) and all that descend from them.
+    """Bytes of each pair: its root processes (worker, runs) and all that descend from them."""
+    return {pair: sum(pss_bytes(pid) for pid in pids) for pair, pids in descendants(roots).items()}
+
+
+def descendants(roots: Mapping[str, Collection[int]]) -> dict[str, set[int]]:
+    """The living processes of each pair, its roots included.
 
     One sweep over the process list for all pairs together: asking for the children of each costs thirty times more.
     """
-    owners = {pid: pair for pair, pids in roots.items() for pid in pids}
-    used = dict.fromkeys(roots, 0)
-    for pid, pair in _families(owners).items():
-        used[pair] += pss_bytes(pid)
-    return used
+    found: dict[str, set[int]] = {pair: set() for pair in roots}
+    for pid, pair in _families({pid: pair for pair, pids in roots.items() for pid in pids}).items():
+        found[pair].add(pid)
+    return found
 
 
 def _families(owners: Mapping[int, str]) -> dict[int, str]:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from runner.supervisor import control, memory
+from runner.supervisor.memory_book import MemoryBook
 from runner.supervisor.pair_process import Process
 from runner.supervisor.pair_worker import PairWorker
 from runner.supervisor.services import PING_SECONDS
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from runner.supervisor.supervisor import Supervisor
 
 _LOG_CHECK_SECONDS = 3.0
-_MEASURED_FOR_SECONDS = 5.0
+_MEASURED_FOR_SECONDS = 5.0  # when somebody asks
+_MEASURED_ANYWAY_SECONDS = 30.0  # when nobody does, so that hundreds of pairs have a figure when somebody asks
+_MEASURING_SECONDS = 1.0
+_MEASURING_BUDGET_SECONDS = 0.02
+_ASKED_BUDGET_SECONDS = 0.05
 _SLEPT_TOO_LONG = 0.5  # share of the heartbeat time-out
 
 
@@ -25,8 +30,7 @@ class Rounds:
         self._supervisor = supervisor
         self._over_limit = memory.OverLimit()
         self._last_round_at = supervisor.loop.now()
-        self._measured: dict[str, int] = {}
-        self._measured_at = float("-inf")
+        self._book = MemoryBook()
 
     def begin(self) -> None:
         house = self._supervisor
@@ -35,17 +39,20 @@ class Rounds:
         house.loop.every(check_interval_seconds(timeout), self._look_for_stuck)
         house.loop.every(min(PING_SECONDS, timeout / 3), lambda: house.services.each(lambda service: service.ping()))
         house.loop.every(memory.CHECK_SECONDS, self._look_for_large)
+        house.loop.every(_MEASURING_SECONDS, self._measure_some)
         house.loop.every(_LOG_CHECK_SECONDS, lambda: house.sink.check(house.wall()))
         if house.control:
             house.loop.every(control.CHECK_SECONDS, house.control.check)
 
     def memory_bytes(self) -> dict[str, int]:
-        """Of every pair with a process; measured when somebody asks, not older than a few seconds."""
-        now = self._supervisor.loop.now()
-        if now - self._measured_at >= _MEASURED_FOR_SECONDS:
-            self._measured = memory.measure(self._pids(list(self._supervisor.workers.values())))
-            self._measured_at = now
-        return self._measured
+        """Of every pair that was measured; not older than some seconds, or half a minute when there are hundreds."""
+        pids = self._pids(list(self._supervisor.workers.values()))
+        self._book.refresh(pids, older_than_seconds=_MEASURED_FOR_SECONDS, budget_seconds=_ASKED_BUDGET_SECONDS)
+        return self._book.used(pids)
+
+    def _measure_some(self) -> None:
+        pids = self._pids(list(self._supervisor.workers.values()))
+        self._book.refresh(pids, older_than_seconds=_MEASURED_ANYWAY_SECONDS, budget_seconds=_MEASURING_BUDGET_SECONDS)
 
     def _look_for_stuck(self) -> None:
         house = self._supervisor
