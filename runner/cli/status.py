@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli import amounts, status_fit
 from runner.cli.answers import ask
 from runner.cli.connection import Connection
 from runner.cli.invocation import Invocation, config_option
@@ -41,7 +42,8 @@ def command(ctx: click.Context, *, as_json: bool, watch: bool) -> int:
     elif sys.stdout.isatty():
         from rich.console import Console
 
-        Console().print(table(status, time.time()))
+        console = Console()
+        console.print(table(status, time.time(), console.width))
     else:
         click.echo("\n".join(plain_lines(status, time.time())))
     return ExitCode.OK
@@ -72,20 +74,35 @@ def plain_lines(status: Status, now: float) -> list[str]:
     return [*lines, *(f"! {note}" for note in notes(status, now))]
 
 
-def table(status: Status, now: float) -> "Group":
-    """For terminals: columns that say nothing for any pair are left out."""
+def table(status: Status, now: float, width: int | None = None, height: int | None = None) -> "Group":
+    """For terminals of this size: columns that say nothing, or have no room, are left out. height: None can scroll."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    rows = [cells(row, now) for row in status["pairs"]]
-    shown = [column for column in range(len(HEADINGS)) if column < 6 or any(row[column] != "-" for row in rows)]
-    grid = Table(box=None, pad_edge=False, header_style="bold")
+    rows, remarks = [cells(row, now) for row in status["pairs"]], notes(status, now)
+    shown = status_fit.columns(rows, width)
+    page = status_fit.Page(list(range(len(rows))), list(range(len(remarks))))
+    if width is not None and height is not None:
+        page = status_fit.page(rows, remarks, width, height)
+    grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, status_fit.GAP, 0, 0))
     for column in shown:
-        grid.add_column(HEADINGS[column], no_wrap=column == 0, justify="left" if column < 6 else "right")
-    for row in rows:
-        grid.add_row(*(Text(row[column], style=colour(row[column])) for column in shown))
-    return Group(grid, *(Text(note, style="yellow") for note in notes(status, now)))
+        grid.add_column(HEADINGS[column], no_wrap=True, justify="left" if column < 6 else "right")
+    for index in page.rows:
+        grid.add_row(*(Text(rows[index][column], style=colour(rows[index][column])) for column in shown))
+    below = [Text(remarks[index], style="yellow") for index in page.notes]
+    return Group(
+        grid, *below, *(Text(line, style="dim") for line in _not_shown(page, status_fit.left_out(rows, shown)))
+    )
+
+
+def _not_shown(page: status_fit.Page, headings: list[str]) -> list[str]:
+    hidden = [
+        amounts.things(page.rows_hidden, "quieter pair") if page.rows_hidden else "",
+        amounts.things(page.notes_hidden, "note") if page.notes_hidden else "",
+        ", ".join(headings),
+    ]
+    return [f"no room for: {'; '.join(words)}"] if (words := [word for word in hidden if word]) else []
 
 
 def _watch(invocation: Invocation, *, as_json: bool) -> None:
@@ -99,5 +116,6 @@ def _watch(invocation: Invocation, *, as_json: bool) -> None:
 
     with Live(auto_refresh=False, screen=False) as live:
         while True:
-            live.update(table(fetch(invocation.running()), time.time()), refresh=True)
+            size = live.console.size
+            live.update(table(fetch(invocation.running()), time.time(), size.width, size.height), refresh=True)
             time.sleep(WATCH_SECONDS)

@@ -146,3 +146,49 @@ def test_table_for_terminals_leaves_out_columns_that_say_nothing() -> None:
     assert "site" in text
     assert "FILES" not in text
     assert "in-sync" in text
+
+
+def _shown(width: int, *pairs: dict[str, Any], height: int | None = None, **keys: Any) -> list[str]:
+    from rich.console import Console
+
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(table(status_of(*pairs, **keys), NOW, width, height))
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+@pytest.mark.parametrize("width", [40, 60, 79, 80, 100, 140, 200])
+def test_table_never_cuts_a_cell_or_wraps_a_row(width: int) -> None:
+    lines = _shown(width, pair_row(), pair_row(name="a-longer-name", health="failing", problems_count=3))
+    assert lines[0].split()[0] == "NAME"
+    assert [line.split()[0] for line in lines[1:3]] == ["site", "a-longer-name"]
+    assert all(len(line) <= width for line in lines)
+    assert "…" not in "".join(lines)
+    assert "failing" in lines[2]
+    assert ("no room for: " in " ".join(lines)) == (width < 140)
+
+
+def test_table_of_a_narrow_terminal_keeps_what_says_something() -> None:
+    lines = _shown(80, pair_row(restarts=7, files=0, files_bytes=0), pair_row(name="b", restarts=0))
+    assert "RESTARTS" in lines[0]
+    assert "DOWN" not in lines[0]
+
+
+def test_live_table_fits_the_height_and_shows_the_pairs_that_need_an_eye() -> None:
+    pairs = [pair_row(name=f"p{number}") for number in range(200)]
+    pairs[150] = pair_row(name="bad", health="failing", error="the bucket does not exist")
+    pairs[199] = pair_row(name="busy", activity="syncing")
+    lines = _shown(80, *pairs, height=24)
+    assert len(lines) <= 24
+    text = "\n".join(lines)
+    assert "bad" in text
+    assert "busy" in text
+    assert "bad: the bucket does not exist" in text
+    assert "quieter pairs" in text
+
+
+def test_live_table_of_many_notes_says_how_many_have_no_room() -> None:
+    pairs = [pair_row(name=f"p{number}", health="failing", error="x" * 100) for number in range(50)]
+    lines = _shown(80, *pairs, height=24)
+    assert len(lines) <= 24
+    assert "notes" in lines[-1]
