@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from runner.supervisor.loop import READ, WRITE, Loop
 from runner.wire.channel import Channel, Received
 
+_DRAIN_TAKES = 64  # more than a socket's buffer holds
+
 
 class Link:
     """on_message takes each message (descriptors that nobody took are closed); on_closed is called once, when the other
@@ -35,8 +37,9 @@ class Link:
 
     def drain(self) -> None:
         """Takes what is already there, for a child that is dead."""
-        if not self._over:
-            self._take()
+        for _ in range(_DRAIN_TAKES):
+            if not self._over and not self._channel.closed:
+                self._take()
 
     def close(self) -> None:
         if not self._over:

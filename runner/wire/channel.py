@@ -32,12 +32,13 @@ class Received:
 
 
 class Channel:
-    """Non-blocking message end. `closed` turns true when the other side is gone."""
+    """Non-blocking message end. `closed` turns true when the other side is gone and its last words have been taken."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.settimeout(0.0)
         self._socket = sock
         self._waiting: deque[tuple[bytes, tuple[int, ...]]] = deque()
+        self._nobody_listens = self._was_reset = False
         self.closed = False
 
     @staticmethod
@@ -63,7 +64,7 @@ class Channel:
 
         Raises ValueError for a message over MESSAGE_BYTES (a mistake of ours).
         """
-        if self.closed:
+        if self.closed or self._nobody_listens:
             return
         data = json.dumps(message, separators=(",", ":")).encode("ascii")
         if len(data) > MESSAGE_BYTES:
@@ -72,7 +73,8 @@ class Channel:
         self.flush()
 
     def flush(self) -> None:
-        """Sends waiting messages until the kernel's buffer is full."""
+        """Sends waiting messages until the kernel's buffer is full. To somebody who is gone nothing can be sent, but
+        what it has said before is still there to be received."""
         while self._waiting and not self.closed:
             data, fds = self._waiting[0]
             ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
@@ -81,8 +83,9 @@ class Channel:
             except BlockingIOError:
                 return
             except OSError:
-                self.closed = True
-                break
+                self._nobody_listens = True
+                self._drop_waiting()
+                return
             self._waiting.popleft()
             _close_all(fds)
 
@@ -95,6 +98,10 @@ class Channel:
                 data, fds, _flags, _address = socket.recv_fds(self._socket, MESSAGE_BYTES, MAX_DESCRIPTORS)
             except BlockingIOError:
                 break
+            except ConnectionResetError:
+                # Said once, before the messages that are still in the queue: it left without reading all of ours.
+                self.closed, self._was_reset = self._was_reset, True
+                continue
             except OSError:
                 self.closed = True
                 break
@@ -108,10 +115,13 @@ class Channel:
     def close(self) -> None:
         """Drops what is still waiting."""
         self.closed = True
+        self._drop_waiting()
+        self._socket.close()
+
+    def _drop_waiting(self) -> None:
         for _data, fds in self._waiting:
             _close_all(fds)
         self._waiting.clear()
-        self._socket.close()
 
 
 def _close_all(fds: Sequence[int]) -> None:
