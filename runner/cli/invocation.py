@@ -55,6 +55,14 @@ def config_option(*, environment: bool = False) -> Callable[[_Decorated], _Decor
     )
 
 
+def _working_directory() -> Path:
+    """Relative when it has been removed: then nothing is found there, and absolute paths still work."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path()
+
+
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """explicit: the config file that was named, None when none was."""
@@ -67,7 +75,7 @@ class Invocation:
     @staticmethod
     def of(ctx: click.Context) -> "Invocation":
         flags = ctx.find_object(SeedFlags) or SeedFlags()
-        return Invocation(ctx.meta.get(_META), flags, os.environ, Path.cwd())
+        return Invocation(ctx.meta.get(_META), flags, os.environ, _working_directory())
 
     def settings(self) -> "Settings":
         """The validated settings. Raises UserError; ConfigError with all problems of a file."""

@@ -126,6 +126,19 @@ def _let_standard_output_go() -> None:
         os.close(nothing)
 
 
+def _fill_standard_streams() -> None:
+    """Started with closed standard descriptors, Python has no streams for them, and our own files would get their
+    numbers and be written into."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nothing, number)
+            if nothing != number:
+                os.close(nothing)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 (for good)
+
+
 def main() -> NoReturn:
     """The console script."""
+    _fill_standard_streams()
     sys.exit(exit_code())
