@@ -11,8 +11,9 @@ from dataclasses import asdict
 from runner.model.exit_codes import ExitCode
 from runner.worker.account import Account
 from runner.worker.client_requests import Client, Row
-from runner.worker.engine_room import ENGINE_COMMANDS, EngineRoom
+from runner.worker.engine_room import ENGINE_COMMANDS, INSPECT, EngineRoom
 from runner.worker.engine_thread import EngineThread
+from runner.worker.surroundings import Lending
 
 _SIDE_OF_VERB = {"download": "remote", "delete-remote": "remote"}
 
@@ -25,7 +26,7 @@ class ClientDesk:
         thread: EngineThread,
         room: EngineRoom,
         account: Account,
-        should_stop: Callable[[], bool],
+        lending: Lending,
         log: Callable[[str, str], None],
         *,
         one_shot: bool,
@@ -33,7 +34,7 @@ class ClientDesk:
         self._thread = thread
         self._room = room
         self._account = account
-        self._should_stop = should_stop
+        self._lending = lending
         self._log = log
         self._one_shot = one_shot
         self.waiting = 0
@@ -90,20 +91,25 @@ class ClientDesk:
         self._thread.submit(lambda: self._answer(client, request), done)
 
     def _answer(self, client: Client, request: Mapping[str, object]) -> None:
-        """In the pass thread."""
-        if self._should_stop():
-            client.end(ExitCode.FAILED, "the worker stops")
-        elif client.has_left:
+        """In the pass thread. Passes wait for it: it stops when the client has left, and a hang is noticed."""
+        with self._lending.guarded(lambda: client.has_left):
+            self._fill(client, request)
+
+    def _fill(self, client: Client, request: Mapping[str, object]) -> None:
+        should_stop = self._lending.should_stop
+        if client.has_left:
             return
+        if should_stop():
+            client.end(ExitCode.FAILED, "the worker stops")
         elif reason := self._cannot_open(request):
             client.end(ExitCode.FAILED, reason)
         elif request.get("command") == "problems":
-            client.fill(self._planned_as_problems, self._should_stop)
+            client.fill(self._planned_as_problems, should_stop)
         else:
-            client.fill(lambda: self._room.rows(request), self._should_stop)
+            client.fill(lambda: self._room.rows(request), should_stop)
 
     def _cannot_open(self, request: Mapping[str, object]) -> str:
-        if not self._one_shot:
+        if not self._one_shot or request.get("command") == INSPECT:
             return ""
         changes = request.get("command") == "trash-restore"
         opened = self._room.open() if changes else self._room.open_to_look()

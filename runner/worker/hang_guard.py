@@ -1,4 +1,4 @@
-"""Is the pass thread hung in our own code? It lends out callables that a living pass calls often; this counts them.
+"""Is the pass thread hung in our own code? It lends out callables that a living job calls often; this counts them.
 
 The run's own timeouts come first (the engine's); this is the last resort, so it is a minute more patient. Pure but for
 the clock its readers hand in.

@@ -14,7 +14,6 @@ from runner.worker.clocks import Moment
 from runner.worker.engine_room import EngineRoom, PassResult
 from runner.worker.engine_thread import EngineThread
 from runner.worker.folder_watch import FolderWatch
-from runner.worker.hang_guard import HangGuard
 from runner.worker.on_change import OnChange
 from runner.worker.reporter import Reporter
 from runner.worker.surroundings import Lending, Say
@@ -40,7 +39,6 @@ class PassDesk:
     room: EngineRoom
     thread: EngineThread
     watch: FolderWatch
-    guard: HangGuard
     reporter: Reporter
     on_change: OnChange
     say: Say
@@ -56,9 +54,8 @@ class PassDesk:
         self.running = Running(order, moment)
         self._progress = None
         self.lending.begin(under_slots=order.under_slots)
-        self.guard.begin(moment.now)
         self.reporter.changed()
-        self.thread.submit(lambda: self.room.run_pass(order.trigger), self._ended)
+        self.thread.submit(lambda: self._pass(order), self._ended)
 
     def progressed(self, progress: Progress) -> None:
         """From the pass thread; often. The loop is woken once a report, not once a call."""
@@ -93,11 +90,15 @@ class PassDesk:
             failures=self.triggers.failures,
         )
 
+    def _pass(self, order: Order) -> PassResult:
+        """In the pass thread."""
+        with self.lending.guarded():
+            return self.room.run_pass(order.trigger)
+
     def _ended(self, result: PassResult) -> None:
         assert self.running is not None
         running, self.running = self.running, None
         report, order = result.report, running.order
-        self.guard.end()
         self.lending.slot_release()
         moment = clocks.read()
         seconds = moment.now - running.began.now

@@ -8,7 +8,8 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from runner.config.settings import Pair, Settings
@@ -39,6 +40,7 @@ class Lending:
         self._guard = guard
         self._condition = threading.Condition()
         self._cut = False
+        self._unwanted: Callable[[], bool] = lambda: False
         self._has_slot = False
         self._asked_slot = False
         self._under_slots = False
@@ -87,7 +89,18 @@ class Lending:
 
     def should_stop(self) -> bool:
         self._guard.alive(time.monotonic())
-        return self._cut
+        return self._cut or self._unwanted()
+
+    @contextmanager
+    def guarded(self, unwanted: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Around a job in the pass thread: a hang is noticed. unwanted: who asked for it has left, so it may stop."""
+        self._unwanted = unwanted
+        self._guard.begin(time.monotonic())
+        try:
+            yield
+        finally:
+            self._guard.end()
+            self._unwanted = lambda: False
 
     def slot_acquire(self) -> None:
         """Returns without a slot when the pass is to stop, or is one that needs none."""

@@ -107,7 +107,6 @@ class Worker:
             room=self._room,
             thread=self._thread,
             watch=self._watch,
-            guard=self._guard,
             reporter=self._reporter,
             on_change=OnChange(self._pair.on_change, self._pair.name, log),
             say=self._line.send,
@@ -115,9 +114,7 @@ class Worker:
             log=log,
             ended=self._pass_ended,
         )
-        self._clients = ClientDesk(
-            self._thread, self._room, self._account, self._lending.should_stop, log, one_shot=one_shot
-        )
+        self._clients = ClientDesk(self._thread, self._room, self._account, self._lending, log, one_shot=one_shot)
         self._departure = Departure(
             account=self._account,
             triggers=self._triggers,
@@ -290,7 +287,9 @@ class Worker:
     def _end_if_hung(self, moment: Moment) -> None:
         hung_at = self._guard.hung_at()
         if hung_at is not None and moment.now >= hung_at:
-            self._log.log("ERROR", "the pass gives no sign of life any more: the worker ends itself to be replaced")
+            self._log.log(
+                "ERROR", "the pass thread gives no sign of life any more: the worker ends itself to be replaced"
+            )
             faulthandler.dump_traceback(file=self._log.fd, all_threads=True)
             os._exit(ExitCode.SOFTWARE)
 

@@ -16,6 +16,7 @@ from runner.config.settings import Interval, Mode
 from runner.files.folder import Folder
 from runner.files.lock import Holder, PairLock, try_lock
 from runner.files.private import Private
+from runner.model.exit_codes import ExitCode
 from runner.wire.channel import Channel
 from tests.integration.worker_harness import Rig, answer_of, pair, start
 
@@ -224,6 +225,27 @@ def test_plan_waits_for_the_pass_and_vanished_clients_are_harmless(launch: Start
     assert answer_of(rig.client(command="verify", content=True))[0]["row"]["reason"] == "content"
     assert answer_of(rig.client(command="trash-restore", path="x"))[0]["row"]["path"] == "x"
     assert answer_of(rig.client(command="nonsense"))[0]["exit_code"] == 2
+
+
+def test_client_that_leaves_a_long_plan_sets_the_passes_free(launch: Start) -> None:
+    rig = launch("done", "done", "plan-is-long")
+    rig.report(health="in-sync")
+    client = rig.client(command="plan", pair="site")
+    rig.send("sync", pass_id="1")
+    rig.pump(0.5)
+    assert not rig.all("pass-done")
+    client.close()
+    rig.until(lambda: rig.all("pass-done"))
+
+
+def test_plan_that_hangs_ends_the_worker_to_be_replaced(launch: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.worker.hang_guard.PATIENCE_SECONDS", 0.0)
+    rig = launch("done", "plan-hangs", stall_timeout_seconds=1.0)
+    rig.report(health="in-sync")
+    client = rig.client(command="plan", pair="site")
+    assert rig.exit_status() == ExitCode.SOFTWARE
+    assert b"in _hangs" in rig.output
+    client.close()
 
 
 def test_client_that_never_reads_does_not_hold_up_passes(launch: Start) -> None:

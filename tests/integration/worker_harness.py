@@ -120,6 +120,10 @@ class ScriptedEngine:
         return PassReport(Outcome.HALTED, "too many deletions")
 
     def plan(self) -> Iterator[PlannedAction]:
+        if "plan-hangs" in self.script:
+            self._hangs()
+        if "plan-is-long" in self.script:
+            self._slow()
         for number in range(3):
             yield PlannedAction("upload", f"f{number}", 5)
 
