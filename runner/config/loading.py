@@ -46,4 +46,5 @@ def load(path: Path, environment: Mapping[str, str]) -> Settings:
     settings = assemble(document, directory, environment)
     if document.problems:
         raise ConfigError(source, document.problems)
-    return settings.model_copy(update={"path": Path(os.path.realpath(path))})
+    places = {"path": Path(os.path.realpath(path)), "named_path": Path(os.path.abspath(path))}
+    return settings.model_copy(update=places)

@@ -301,9 +301,11 @@ class Pair(Frozen):
 
 
 class Settings(Frozen):
-    """A whole config file. `path` is the file's real path, None for seed flags and the container environment."""
+    """A whole config file. path: the file's real path, None for seed flags and the container environment. named_path:
+    as it was named; where its links lead may change while we run."""
 
     path: Path | None = None
+    named_path: Path | None = None
     pairs: tuple[Pair, ...]
     supervisor: SupervisorSettings = SupervisorSettings()
     logging: LoggingSettings = LoggingSettings()

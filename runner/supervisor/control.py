@@ -23,12 +23,12 @@ _PEER = struct.Struct("3i")  # struct ucred (unix(7))
 
 
 class ControlSocket:
-    """candidates: where the socket may be, best first. on_request gets every request of a peer that may ask."""
+    """candidates: where the socket may be now, best first. on_request gets every request of a peer that may ask."""
 
     def __init__(
         self,
         loop: Loop,
-        candidates: list[Path],
+        candidates: Callable[[], list[Path]],
         on_request: Callable[[ClientConnection, Request], None],
         log: Callable[[str, str], None],
     ) -> None:
@@ -53,7 +53,8 @@ class ControlSocket:
 
     def open(self) -> None:
         """Binds now if possible; `check` tries again."""
-        for path in self._candidates:
+        candidates = self._candidates()
+        for path in candidates:
             if not socket_path.prepared(path.parent):
                 continue
             if _is_answered(path):
@@ -63,14 +64,13 @@ class ControlSocket:
                 return
             if self._bind(path):
                 return
-        self._say(
-            "WARNING", f"no control socket: none of {', '.join(str(path.parent) for path in self._candidates)} works"
-        )
+        self._say("WARNING", f"no control socket: none of {', '.join(str(path.parent) for path in candidates)} works")
 
     def check(self) -> None:
-        """Every few seconds: is our socket still at its path? Has the other supervisor gone? Who is stalled?"""
-        if self._listener is not None and self._path is not None and _identity(self._path) != self._identity:
-            self._close_listener()
+        """Every few seconds: is our socket still at its path, and is that where clients look now? Has the other
+        supervisor gone? Who is stalled?"""
+        if self._path is not None and (not self._is_at_its_path() or self._path not in self._candidates()):
+            self._leave()
         if self._listener is None:
             self.open()
         now = self._loop.now()
@@ -80,10 +80,7 @@ class ControlSocket:
 
     def close(self) -> None:
         """Removes the path if it is still ours; what clients were told went as far as the kernel took it."""
-        if self._path is not None and _identity(self._path) == self._identity:
-            with contextlib.suppress(OSError):
-                self._path.unlink()
-        self._close_listener()
+        self._leave()
         for client in self.clients:
             client.close()
 
@@ -150,7 +147,13 @@ class ControlSocket:
 
         self._loop.after(_PAUSE_WITHOUT_DESCRIPTORS_SECONDS, resume)
 
-    def _close_listener(self) -> None:
+    def _is_at_its_path(self) -> bool:
+        return self._path is not None and _identity(self._path) == self._identity
+
+    def _leave(self) -> None:
+        if self._path is not None and self._is_at_its_path():
+            with contextlib.suppress(OSError):
+                self._path.unlink()
         if self._listener is not None:
             self._loop.unwatch(self._listener.fileno())
             self._listener.close()

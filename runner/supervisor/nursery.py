@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from runner.supervisor.supervisor import Supervisor
 
 _Kind = TypeVar("_Kind", bound=Process)
+# A service imports much before its first word, and asks a new `aws` for its version (3 s) before the next one: a tiny
+# heartbeat_timeout, meant for workers, would kill it again and again.
+_SERVICE_START_SECONDS = 15.0
+_SERVICE_LEAST_PATIENCE_SECONDS = 5.0
 
 
 class Nursery:
@@ -32,17 +36,26 @@ class Nursery:
         house = self._supervisor
         pair, settings, one_shot = worker.pair, house.settings, house.one_shot
         forked = fork_child(lambda channel: self._entries.worker(pair, settings, channel, one_shot))
-        process = self._adopt(PairProcess, forked, pair.name, worker.heard)
+        process = self._adopt(PairProcess, forked, pair.name, worker.heard, house.limits.heartbeat_timeout_seconds)
         house.table.add(forked.pid, lambda status: self._worker_died(worker, process, status))
         return process
 
     def start_service(self, service: Service) -> Process:
         forked = fork_child(self._entries.services[service.name])
-        process = self._adopt(Process, forked, None, service.heard)
+        patience = max(_SERVICE_LEAST_PATIENCE_SECONDS, self._supervisor.limits.heartbeat_timeout_seconds)
+        process = self._adopt(Process, forked, None, service.heard, patience)
+        process.pulse.last_heard_at += _SERVICE_START_SECONDS
         self._supervisor.table.add(forked.pid, lambda status: self._service_died(service, process, status))
         return process
 
-    def _adopt(self, kind: type[_Kind], forked: Forked, pair: str | None, heard: Callable[[Received], None]) -> _Kind:
+    def _adopt(
+        self,
+        kind: type[_Kind],
+        forked: Forked,
+        pair: str | None,
+        heard: Callable[[Received], None],
+        patience_seconds: float,
+    ) -> _Kind:
         house = self._supervisor
         pulse = Pulse(house.loop.now())
 
@@ -51,14 +64,14 @@ class Nursery:
             heard(received)
 
         def on_closed() -> None:
-            process.link_closed(house.loop.now(), house.limits.heartbeat_timeout_seconds)
+            process.link_closed(house.loop.now())
 
         def on_line(line: OutputLine) -> None:
             house.sink.record(line.level, pair, line.message, line.stream, house.wall())
 
         output = OutputPipe(house.loop, forked.output_fd, on_line)
         link = Link(house.loop, forked.channel, on_message, on_closed)
-        process = kind(forked.pid, link, output, pulse, house.loop.now(), house.wall())
+        process = kind(forked.pid, link, output, pulse, patience_seconds, house.loop.now(), house.wall())
         return process
 
     def _worker_died(self, worker: PairWorker, process: PairProcess, status: int) -> None:

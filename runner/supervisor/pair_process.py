@@ -14,12 +14,16 @@ _CLOSED_LINK_GRACE_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Process:
-    """Any child of ours. started_at: monotonic seconds; started_wall: seconds since the epoch, for people."""
+    """Any child of ours. started_at: monotonic seconds; started_wall: seconds since the epoch, for people.
+
+    patience_seconds: how long it may be silent; as it was at its start, because it paces its signs of life by that.
+    """
 
     pid: int
     link: Link
     output: OutputPipe
     pulse: Pulse
+    patience_seconds: float
     started_at: float
     started_wall: float
     why_we_ended_it: str = ""
@@ -31,9 +35,9 @@ class Process:
         kill_group(self.pid)
         send_signal(self.pid, signal.SIGKILL)  # not yet a leader when it has just been forked
 
-    def watch_over(self, now: float, timeout_seconds: float, log: Callable[[str], None]) -> None:
+    def watch_over(self, now: float, log: Callable[[str], None]) -> None:
         """Ends it when it is stuck: ABRT for the traceback, then KILL."""
-        verdict = self.pulse.verdict(now, timeout_seconds)
+        verdict = self.pulse.verdict(now, self.patience_seconds)
         if verdict is Verdict.ABORT:
             silence = now - self.pulse.last_heard_at
             self.why_we_ended_it = f"stuck: no sign of life for {silence:.0f} s"
@@ -43,9 +47,10 @@ class Process:
         elif verdict is Verdict.KILL:
             self.kill(self.why_we_ended_it)
 
-    def link_closed(self, now: float, timeout_seconds: float) -> None:
+    def link_closed(self, now: float) -> None:
         """It hung up: it is either dying, or it will never be heard of again."""
-        self.pulse.last_heard_at = min(self.pulse.last_heard_at, now - timeout_seconds + _CLOSED_LINK_GRACE_SECONDS)
+        latest = now - self.patience_seconds + _CLOSED_LINK_GRACE_SECONDS
+        self.pulse.last_heard_at = min(self.pulse.last_heard_at, latest)
 
     def is_over(self) -> None:
         """After its death: its last messages and lines."""

@@ -34,10 +34,9 @@ class Rounds:
 
     def begin(self) -> None:
         house = self._supervisor
-        timeout = house.limits.heartbeat_timeout_seconds
         self._last_round_at = house.loop.now()
-        house.loop.every(check_interval_seconds(timeout), self._look_for_stuck)
-        house.loop.every(min(PING_SECONDS, timeout / 3), lambda: house.services.each(lambda service: service.ping()))
+        self._look_for_stuck()
+        house.loop.every(PING_SECONDS, lambda: house.services.each(lambda service: service.ping()))
         house.loop.every(memory.CHECK_SECONDS, self._look_for_large)
         house.loop.every(_MEASURING_SECONDS, self._measure_some)
         house.loop.every(_LOG_CHECK_SECONDS, lambda: house.sink.check(house.wall()))
@@ -55,17 +54,20 @@ class Rounds:
         self._book.refresh(pids, older_than_seconds=_MEASURED_ANYWAY_SECONDS, budget_seconds=_MEASURING_BUDGET_SECONDS)
 
     def _look_for_stuck(self) -> None:
+        """Comes back by itself, as often as the least patient of all needs it; a reload may change that."""
         house = self._supervisor
         now = house.loop.now()
-        timeout = house.limits.heartbeat_timeout_seconds
         gap = now - self._last_round_at
         self._last_round_at = now
-        overslept = gap > _SLEPT_TOO_LONG * timeout
-        for name, process in self._processes():
-            if overslept:
+        processes = list(self._processes())
+        patience = [process.patience_seconds for _name, process in processes]
+        least = min(patience, default=house.limits.heartbeat_timeout_seconds)
+        house.loop.after(check_interval_seconds(least), self._look_for_stuck)
+        for name, process in processes:
+            if gap > _SLEPT_TOO_LONG * process.patience_seconds:
                 process.pulse.forgive(gap)
             else:
-                process.watch_over(now, timeout, partial(house.log, "ERROR", name))
+                process.watch_over(now, partial(house.log, "ERROR", name))
 
     def _processes(self) -> Iterator[tuple[str | None, Process]]:
         for worker in self._supervisor.workers.values():

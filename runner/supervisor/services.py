@@ -16,7 +16,7 @@ from runner.supervisor.loop import Loop, Timer
 from runner.supervisor.pair_process import Process
 from runner.wire.channel import Channel, Received
 
-PING_SECONDS = 10.0
+PING_SECONDS = 1.5  # several times within the least patience that a service meets
 _MOST_WAITING_CLIENTS = 1024
 
 

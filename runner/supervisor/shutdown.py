@@ -40,7 +40,8 @@ class Shutdown:
         self.phase = Phase.UP
         self._code: ExitCode | int = ExitCode.OK
         self._unpushed: dict[str, str] = {}
-        self.was_signalled = False
+        self.was_signalled = False  # and that changed the course
+        self._signals = 0
         self._leftovers_until = 0.0
 
     @property
@@ -72,6 +73,11 @@ class Shutdown:
 
     def signalled(self, number: signal.Signals) -> None:
         """TERM or INT. The second one is impatient, the third one kills."""
+        self._signals += 1
+        if self.phase is not Phase.UP and self._signals == 1:
+            # A `runner stop` or a failed pair began it and now the platform says the same: the flush may go on.
+            self._supervisor.log("INFO", None, f"received {number.name}; stopping already")
+            return
         self.was_signalled = True
         if self.phase is Phase.UP:
             one_shot = self._supervisor.one_shot

@@ -19,6 +19,8 @@ HANDLED = (
     signal.SIGCHLD,
 )
 
+_COUNTED = (signal.SIGTERM, signal.SIGINT)
+
 
 class WakeUp:
     """The reading end of the pipe. `install` once, in the main thread."""
@@ -39,11 +41,13 @@ class WakeUp:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
     def received(self) -> list[signal.Signals]:
-        """What came since, in order. SIGCHLD may stand for many deaths: the reader waits until none is left."""
+        """What came since, in order. SIGCHLD may stand for many deaths: the reader waits until none is left. Fifty HUPs
+        that wait together ask for one reload; TERM and INT count, because the second one means now."""
         data = b""
         with contextlib.suppress(BlockingIOError):
             data = os.read(self._read_fd, 4096)
-        return [signal.Signals(number) for number in data]
+        numbers = [signal.Signals(number) for number in data]
+        return [number for index, number in enumerate(numbers) if number in _COUNTED or number not in numbers[:index]]
 
     def restore(self) -> None:
         """Back to what was before; for tests and for whoever calls `run` inside a larger program."""

@@ -38,9 +38,13 @@ def file_name(config_path: Path) -> str:
 
 
 def candidates(settings: "Settings", environment: Mapping[str, str]) -> list[Path]:
-    """Paths for a supervisor to try in order: make the directory with `prepared`, then bind through `address`."""
-    if settings.path is not None:
-        name = file_name(settings.path)
+    """Paths for a supervisor to try in order: make the directory with `prepared`, then bind through `address`.
+
+    To be asked again from time to time: where a config file's links lead changes (a Kubernetes ConfigMap is swapped).
+    """
+    path = settings.named_path or settings.path
+    if path is not None:
+        name = file_name(path)
     else:
         name = (
             f"{SEED_PREFIX}{_digest(*(f'{pair.bucket}/{pair.prefix} {pair.folder}' for pair in settings.pairs))}.sock"

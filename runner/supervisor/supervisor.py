@@ -68,7 +68,7 @@ class Supervisor:
         self.reloader = Reloader(self, read_settings)
         self.control: ControlSocket | None = None
         if not one_shot:
-            places = socket_path.candidates(settings, environment)
+            places = lambda: socket_path.candidates(self.settings, environment)  # noqa: E731
             self.control = ControlSocket(self.loop, places, Commands(self).answer, self._log_own)
         self.rounds = Rounds(self)
         self._entries = entries

@@ -95,7 +95,7 @@ class FakeWorker:
         while True:
             if time.monotonic() >= beat_at:
                 self.channel.send({"type": "heartbeat"})
-                beat_at = time.monotonic() + BEAT_SECONDS
+                beat_at = time.monotonic() + (15.0 if self.kind == "slow-beats" else BEAT_SECONDS)
             select.select([self.channel], [], [], max(0.0, beat_at - time.monotonic()))
             for received in self.channel.receive():
                 code = self.take(received)
@@ -242,7 +242,7 @@ def fake_service(channel: Channel) -> int:
 
 
 def main() -> int:
-    spec = Path(sys.argv[1]).resolve()
+    spec = Path(sys.argv[1]).absolute()
     one_shot = None
     if len(sys.argv) > 2:
         request = json.loads(sys.argv[2])

@@ -28,6 +28,34 @@ def test_socket_is_private_and_comes_back_when_removed(household: Start) -> None
     assert not path.exists()
 
 
+def test_socket_follows_where_the_links_of_the_config_lead(household: Start, tmp_path: Path) -> None:
+    """A Kubernetes ConfigMap is swapped: clients name the socket by the new real path at once."""
+    house = household({"a": "good"})
+    for name in ("v1", "v2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "spec.json").write_text(house.spec.read_text())
+    (tmp_path / "data").symlink_to("v1")
+    house.spec = tmp_path / "data" / "spec.json"
+    pid = house.start_and_settle().status()["a"]["pid"]
+    before = _socket_path(house)
+    (tmp_path / "swap").symlink_to("v2")
+    (tmp_path / "swap").rename(tmp_path / "data")
+    assert house.status()["a"]["pid"] == pid
+    assert _socket_path(house) != before
+    assert not before.exists()
+
+
+def test_storm_of_hups_is_one_or_two_reloads(household: Start) -> None:
+    house = household({"a": "good"}).start_and_settle()
+    house.kill(signal.SIGSTOP)  # so that they wait together
+    for number in [signal.SIGHUP, signal.SIGUSR2] * 20:
+        house.kill(number)
+    house.kill(signal.SIGCONT)
+    wait_for(lambda: "config read again" in house.log())
+    house.status()
+    assert house.log().count("config read again") <= 2
+
+
 def test_second_supervisor_leaves_the_socket_alone_and_takes_it_over_later(household: Start, tmp_path: Path) -> None:
     first = household({"a": "good"}).start_and_settle()
     second = household({"a": "good"}).start(log=tmp_path / "second")

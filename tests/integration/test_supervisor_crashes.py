@@ -78,6 +78,23 @@ def test_supervisor_stopped_for_long_does_not_kill_its_workers(household: Start)
     assert house.status()["a"]["pid"] == first
 
 
+def test_heartbeat_timeout_made_shorter_by_reload_kills_nobody_and_still_watches(household: Start) -> None:
+    """Who was started with more patience paces its heartbeats by that."""
+    house = household({"a": "slow-beats", "b": "good"}, heartbeat_timeout=60.0).start_and_settle()
+    before = {name: row["pid"] for name, row in house.status().items()}
+    house.limits["heartbeat_timeout"] = 1.0
+    house.write()
+    assert house.ask("reload")[-1]["exit_code"] == 0
+    time.sleep(2.5)
+    assert {name: row["pid"] for name, row in house.status().items()} == before
+    assert house.whole_status()["services"]["credentials"]["restarts"] == 0
+    house.ask("restart", pairs=["b"])
+    house.wait_until(lambda rows: rows["b"]["state"] == "running" and rows["b"]["pid"] != before["b"])
+    frozen = house.status()["b"]["pid"]
+    os.kill(frozen, signal.SIGSTOP)
+    house.wait_until(lambda rows: rows["b"]["pid"] not in {None, frozen})
+
+
 def test_dead_workers_session_and_runs_die_with_it(household: Start) -> None:
     house = household({"a": "grandchildren", "b": "runs"}, restart={"initial": 5}).start_and_settle()
     grandchildren = wait_for(lambda: (house.folder("a") / "grandchildren").read_text().split())
@@ -103,10 +120,10 @@ def test_strangers_orphan_is_reaped_and_nothing_else_happens(household: Start) -
     house = household({"a": "grandchildren"}).start_and_settle()
     listed = house.folder("a") / "grandchildren"
     wait_for(lambda: listed.exists() and len(listed.read_text().split()) == 2)
-    pids = listed.read_text().split()
-    for pid in map(int, pids):
+    pids = [int(pid) for pid in listed.read_text().split()]
+    orphan = next(pid for pid in pids if os.getsid(pid) != house.status()["a"]["pid"])
+    for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    orphan = int(pids[1])
     wait_for(lambda: not os.path.exists(f"/proc/{orphan}"))
     assert house.status()["a"]["restarts"] == 0
 

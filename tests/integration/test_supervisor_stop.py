@@ -73,6 +73,15 @@ def test_stop_request_is_answered_before_the_end_and_can_be_hurried(household: S
     assert house.wait(6) == 75
 
 
+def test_term_after_a_requested_stop_does_not_cost_the_flush(household: Start) -> None:
+    house = household({"a": "deaf"}, stop_timeout=3.0).start_and_settle()
+    house.ask("stop")
+    house.wait_until(lambda rows: rows["a"]["state"] == "stopping")
+    house.kill(signal.SIGTERM)
+    wait_for(lambda: "stopping already" in house.log())
+    assert house.wait(6) == 75
+
+
 def test_failed_pair_ends_everything_when_on_failed_is_exit(household: Start) -> None:
     house = household({"a": "permanent", "b": "good"}, on_failed="exit")
     (house.folder("a") / "broken").touch()

@@ -70,7 +70,7 @@ class FakeHouse:
         self.started += 1
         link: Any = FakeLink()
         nothing: Any = None
-        return PairProcess(2**22 + 5, link, nothing, Pulse(0.0), self.loop.now(), 0.0)
+        return PairProcess(2**22 + 5, link, nothing, Pulse(0.0), 60.0, self.loop.now(), 0.0)
 
     def heard(self, worker: PairWorker, received: Received) -> None: ...
     def lost(self, worker: PairWorker, process: PairProcess, how: Exit) -> None: ...
