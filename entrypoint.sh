@@ -8,7 +8,7 @@ case "${1:-}" in
     restart | approve | reload | stop | healthcheck | schema | -*)
     exec runner "$@" ;;
   *)
-    echo "runner: '$1' is not a command of this image; run 'docker run IMAGE --help', or 'exec -- $*' to start an app" >&2
+    echo "runner: '$1' is not a command of this image; 'docker run IMAGE --help' names them" >&2
     exit 2 ;;
 esac
 

@@ -89,7 +89,15 @@ def endpoint_of(pair: "Pair", environment: Mapping[str, str]) -> str | None:
 
 
 def _every(interval: "Interval") -> str:
-    slow = amounts.span(interval.max_seconds)
+    slow = _duration(interval.max_seconds)
     if interval.min_seconds == interval.max_seconds:
         return f"every {slow}"
-    return f"every {amounts.span(interval.min_seconds)} to {slow}"
+    return f"every {_duration(interval.min_seconds)} to {slow}"
+
+
+def _duration(seconds: float) -> str:
+    """As a person writes it in the config: `1h`, not `60m`."""
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length and seconds % length == 0 and seconds != 60:
+            return f"{seconds / length:.0f}{unit}"
+    return amounts.span(seconds)

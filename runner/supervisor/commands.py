@@ -149,7 +149,15 @@ class Commands:
             client.end(ExitCode.FAILED, f"{worker.name} is {worker.state}: there is nothing to approve now")
             return
         worker.send({"type": "approve", "token": token})
-        client.end(message=f"approved for {worker.name}")
+        halt = worker.report.get("halt")
+        shown = str(halt.get("token") or "") if isinstance(halt, Mapping) else ""
+        if shown == token:
+            client.end(message=f"approved for {worker.name}: a pass goes on with it now")
+        elif shown:
+            hint = f"its halt shows another one now: runner approve {worker.name} {shown}"
+            client.end(ExitCode.FAILED, f"{worker.name} was given a token that may be out of date; {hint}")
+        else:
+            client.end(message=f"{worker.name} is not halted; the token counts for this plan only")
 
     def _reload(self, client: ClientConnection, request: Request) -> None:
         if not self._supervisor.starts_allowed:

@@ -22,7 +22,11 @@ def alive(workers: Iterable[PairWorker]) -> Answer:
     failed = [f"{worker.name} failed: {worker.failure}" for worker in wanted if worker.is_failed]
     stuck = [f"{worker.name} is stuck" for worker in wanted if worker.process and worker.process.pulse.is_stuck]
     complaints = failed + stuck
-    return Answer(not complaints, "; ".join(complaints) or f"{len(wanted)} pairs are supervised")
+    return Answer(not complaints, "; ".join(complaints) or _supervised(len(wanted)))
+
+
+def _supervised(count: int) -> str:
+    return "1 pair is supervised" if count == 1 else f"{count} pairs are supervised"
 
 
 def ready(workers: Iterable[PairWorker]) -> Answer:

@@ -24,6 +24,9 @@ class ReloadResult:
     row: Mapping[str, object]
 
 
+_NOTHING = "nothing is different"
+
+
 class Reloader:
     """read: gives the new settings or raises UserError."""
 
@@ -46,7 +49,7 @@ class Reloader:
             self.last = {"at": house.wall(), "ok": True, "message": message}
             house.log("INFO", None, f"config read again: {message}")
             self._apply(plan, new)
-        return ReloadResult(ExitCode.OK, f"would change: {message}" if dry_run else message, _row(plan))
+        return ReloadResult(ExitCode.OK, _would(message) if dry_run else message, _row(plan))
 
     def _refused(self, message: str, code: int, *, dry_run: bool) -> ReloadResult:
         if not dry_run:
@@ -96,4 +99,8 @@ def _sentence(plan: ReloadPlan) -> str:
     ]
     parts += ["supervisor settings"] if plan.supervisor_changed else []
     parts += ["logging settings"] if plan.logging_changed else []
-    return "; ".join(parts) or "nothing is different"
+    return "; ".join(parts) or _NOTHING
+
+
+def _would(message: str) -> str:
+    return "nothing would change" if message == _NOTHING else f"would change: {message}"

@@ -14,19 +14,26 @@ _COUNTS = (
     ("deleted_remote", "deleted in the bucket"),
     ("deleted_local", "deleted in the folder"),
 )
+_THROUGH = frozenset({Outcome.DONE, Outcome.DONE_WITH_PROBLEMS})
 _LEVELS = {Outcome.FAILED: "ERROR", Outcome.HALTED: "ERROR", Outcome.DONE_WITH_PROBLEMS: "WARNING"}
 
 
 def log_line(report: PassReport, before: PassReport | None, trigger: Trigger, seconds: float) -> tuple[str, str]:
-    """Level and message. A pass that found nothing to do, or the problems or the halt of the one before, is no news."""
+    """Level and message. A pass that found nothing to do, or the problems or the halt of the one before, is no news;
+    that the first one of a start has gone through is.
+    """
     counts = [f"{getattr(report, name)} {words}" for name, words in _COUNTS if getattr(report, name)]
     if report.problems:
         counts.append(f"{len(report.problems)} problems")
-    level = _LEVELS.get(report.outcome, "INFO" if counts else "DEBUG")
+    if not counts and report.outcome in _THROUGH:
+        counts = ["nothing to do"]
+        level = "INFO" if trigger is Trigger.START else "DEBUG"
+    else:
+        level = _LEVELS.get(report.outcome, "INFO" if counts else "DEBUG")
     if before is not None and report.outcome is not Outcome.FAILED and _told(report) == _told(before):
         level = "DEBUG"
-    said = f": {report.message}" if report.message else ""
-    return level, f"pass {report.outcome} ({trigger}, {seconds:.1f} s): {', '.join(counts) or 'nothing to do'}{said}"
+    said = ": ".join(part for part in (", ".join(counts), report.message) if part)
+    return level, f"pass {report.outcome} ({trigger}, {seconds:.1f} s)" + (f": {said}" if said else "")
 
 
 def _told(report: PassReport) -> tuple[object, ...]:

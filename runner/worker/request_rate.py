@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from runner.model.passes import Requests
 
 _DAY_SECONDS = 86_400.0
+_ENOUGH_SECONDS = 600.0
 
 
 @dataclass(slots=True)
@@ -25,8 +26,8 @@ class RequestRate:
         self._last_at = started_at
 
     def per_day(self) -> Requests | None:
-        """None until two passes are known."""
-        if self._first_at is None or self._last_at <= self._first_at:
+        """None until passes of ten minutes are known: a burst of seconds says nothing about a day."""
+        if self._first_at is None or self._last_at - self._first_at < _ENOUGH_SECONDS:
             return None
         share = _DAY_SECONDS / (self._last_at - self._first_at)
         seen = self._since_first

@@ -73,6 +73,13 @@ def test_endpoint_of_a_pair_comes_before_the_environments() -> None:
     assert endpoint_of(_pair(), {"AWS_ENDPOINT_URL": "http://b", "AWS_ENDPOINT_URL_S3": "http://c"}) == "http://c"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(60.0, "60s"), (90.0, "90s"), (300.0, "5m"), (3600.0, "1h"), (86400.0, "1d"), (0.5, "0.5s")]
+)
+def test_schedule_words_are_those_of_a_config(seconds: float, words: str) -> None:
+    assert schedule_words(_pair(seconds=seconds)) == f"every {words}"
+
+
 def test_requests_words_count_every_page_of_the_listing_that_was_seen() -> None:
     assert requests_words(_pair(), None, 2500, NOW).startswith(
         "about 4320 LIST requests a day when nothing changes, $0.66"

@@ -155,10 +155,17 @@ def test_request_rate_leaves_out_the_first_pass() -> None:
     assert rate.total.puts == 10_000
 
 
+def test_request_rate_of_a_few_seconds_says_nothing_of_a_day() -> None:
+    rate = RequestRate()
+    for started_at in (0.0, 5.0, 10.0):
+        rate.add(Requests(lists=1, puts=30), started_at)
+    assert rate.per_day() is None
+
+
 def test_account_price_is_for_aws_only() -> None:
     for endpoint, billed in ((None, True), ("http://127.0.0.1:8333", False)):
         subject = account(endpoint_url=endpoint)
-        for started_at in (0.0, 60.0):
+        for started_at in (0.0, 600.0):
             subject.pass_ended(PassReport(Outcome.DONE, requests=Requests(lists=1)), Trigger.START, started_at, 1.0)
         assert (subject.told(Doing()).totals.price_per_day_usd is not None) == billed
 
@@ -211,3 +218,12 @@ def test_log_line_of_a_pass_without_news_is_debug() -> None:
     assert log_line(odd, odd, Trigger.SCHEDULE, 1.0)[0] == "DEBUG"
     failed = PassReport(Outcome.FAILED, "no network")
     assert log_line(failed, failed, Trigger.RETRY, 1.0)[0] == "ERROR"
+
+
+def test_log_line_of_the_first_pass_is_news_and_a_failed_pass_never_had_nothing_to_do() -> None:
+    assert log_line(DONE, None, Trigger.START, 0.5) == ("INFO", "pass done (start, 0.5 s): nothing to do")
+    failed = PassReport(Outcome.FAILED, "no network")
+    assert log_line(failed, None, Trigger.RETRY, 1.0) == ("ERROR", "pass failed (retry, 1.0 s): no network")
+    stopped = PassReport(Outcome.STOPPED, uploaded=2, message="stopped on request")
+    line = "pass stopped (schedule, 1.0 s): 2 uploaded: stopped on request"
+    assert log_line(stopped, None, Trigger.SCHEDULE, 1.0) == ("INFO", line)
