@@ -7,6 +7,7 @@ Debian: apt-get install --no-install-recommends radosgw ceph-mon ceph-osd ceph-c
 import contextlib
 import http.client
 import shutil
+import socket
 import subprocess
 import time
 import uuid
@@ -108,6 +109,12 @@ def _wait(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.1)
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _answers(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
@@ -120,8 +127,9 @@ def _answers(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def running(home: Path, port: int = 17480, mon_port: int = 17300) -> Iterator[seaweedfs.Server]:
-    """A gateway for the length of a `with`; its data is in memory."""
+def running(home: Path, port: int = 0, mon_port: int = 0) -> Iterator[seaweedfs.Server]:
+    """A gateway for the length of a `with`; its data is in memory. Ports: 0 means any that is free."""
+    port, mon_port = port or _free_port(), mon_port or _free_port()
     for name in ("mon", "osd", "rgw", "run", "log"):
         (home / name).mkdir(parents=True, exist_ok=True)
     cluster = _Cluster(home)

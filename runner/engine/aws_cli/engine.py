@@ -116,9 +116,9 @@ class AwsCliEngine:
             refusal = error
         finally:
             trash.close()
-        there = self._restore_remote(path)
+        there, hint = self._restore_remote(path, wants_hint=refusal is not None)
         if not restored and not there and refusal is not None:
-            raise refusal
+            raise UserError(refusal.message, hint or refusal.hint)
         return restored + [found for found in there if found not in restored]
 
     def close(self) -> None:
@@ -195,15 +195,19 @@ class AwsCliEngine:
     def _trash(self) -> Trash:
         return Trash(self._proof.folder, self._proof.private, self._surroundings.pair.trash)
 
-    def _restore_remote(self, path: str | None) -> list[str]:
+    def _restore_remote(self, path: str | None, *, wants_hint: bool) -> tuple[list[str], str]:
+        """What came back; where else it may be, when nothing did."""
         client = self._client()
         try:
             restored = remote_trash.restore(client, self._surroundings.pair, path)
+            hint = (
+                remote_trash.other_place(client, self._surroundings.pair, path) if wants_hint and not restored else ""
+            )
         finally:
             client.close()
         if restored and self._surroundings.pair.mode is Mode.PUSH:
             self._protect(restored)
-        return restored
+        return restored, hint
 
     def _protect(self, restored: list[str]) -> None:
         """So that the next pass does not delete at once what a person has just brought back."""

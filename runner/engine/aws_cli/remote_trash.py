@@ -4,6 +4,7 @@ A bucket with versioning keeps old versions by itself (`remote_trash: auto` does
 overwrites. Never synced: the filters exclude the place for everyone.
 """
 
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -97,3 +98,14 @@ def restore(client: Client, pair: Pair, path: str | None) -> list[str]:
     if path is not None and refused:
         raise UserError(f"{printable(path)} stays in the bucket's trash: there is such an object now", "move it away")
     return restored
+
+
+def other_place(client: Client, pair: Pair, path: str | None) -> str:
+    """Where a deleted object is in a bucket that keeps versions: there `auto` copies nothing. "" for other buckets."""
+    if client.versioning() != "enabled":
+        return ""
+    key = shlex.quote(pair.prefix + (path or ""))
+    return (
+        f"the bucket keeps old versions: see aws s3api list-object-versions --bucket {pair.bucket} --prefix {key}; "
+        "a deleted object comes back when its delete marker is deleted"
+    )
