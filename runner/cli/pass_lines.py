@@ -88,7 +88,8 @@ def summary_line(row: Row) -> str:
 
 def progress_line(pair: str, progress: Row) -> str:
     """`site: transferring 12 of 340 files, 3.4MB of 1.2GB, 10MB/s, 2m left`."""
-    parts = [_of(progress.get("files_done"), progress.get("files_total"), str) + " files"]
+    done, total = progress.get("files_done"), progress.get("files_total")
+    parts = [_of(done, total, str) + " files"] if done or total else []
     if progress.get("bytes_done") or progress.get("bytes_total"):
         parts.append(_of(progress.get("bytes_done"), progress.get("bytes_total"), amounts.size))
     rate = progress.get("bytes_per_second")
@@ -97,7 +98,7 @@ def progress_line(pair: str, progress: Row) -> str:
         if progress.get("bytes_total"):
             left = max(progress["bytes_total"] - progress.get("bytes_done", 0), 0)
             parts.append(f"{amounts.span(left / rate)} left")
-    return printable(f"{pair}: {progress.get('stage', '')} {', '.join(parts)}")
+    return printable(f"{pair}: {progress.get('stage', '')} {', '.join(parts)}".rstrip())
 
 
 def _of(done: Any, total: Any, shown: Any) -> str:

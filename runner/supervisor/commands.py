@@ -157,7 +157,7 @@ class Commands:
             hint = f"its halt shows another one now: runner approve {worker.name} {shown}"
             client.end(ExitCode.FAILED, f"{worker.name} was given a token that may be out of date; {hint}")
         else:
-            client.end(message=f"{worker.name} is not halted; the token counts for this plan only")
+            client.end(message=f"{worker.name} is not halted; the token is kept for its next pass")
 
     def _reload(self, client: ClientConnection, request: Request) -> None:
         if not self._supervisor.starts_allowed:

@@ -124,6 +124,15 @@ class Account:
             error=(self.error or self._last_error())[:TEXT_CHARACTERS],
         )
 
+    def trouble(self) -> str:
+        """Why nothing of the pair is in sync, however few problems its last good pass left; "" when passes go on."""
+        report, name = self.report, self.pair.name
+        if report is not None and report.halt is not None:
+            approve = f"; runner approve {name} {report.halt.token}" if report.halt.token else ""
+            return f"{name}: halted: {report.halt.reason}{approve}"
+        error = self.error or self._last_error()
+        return f"{name}: failing: {error}" if error else ""
+
     def _last_error(self) -> str:
         failed = self.report is not None and self.report.outcome is Outcome.FAILED
         return self.report.message if self.report and failed else ""

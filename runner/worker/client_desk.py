@@ -62,10 +62,11 @@ class ClientDesk:
             {"pair": self._account.pair.name, **asdict(problem)} for problem in problems
         ]
         known = self._account.report is not None or self._one_shot
+        note = self._account.trouble()
 
         def answer() -> None:
             if known or problems:
-                client.fill(rows, lambda: False)
+                client.fill(rows, lambda: False, note)
             else:
                 client.end(ExitCode.OK, self._unusable() or "no pass has ended yet: nothing is known")
             client.send()

@@ -39,9 +39,9 @@ class Client:
         except OSError:
             return True
 
-    def fill(self, rows: Callable[[], Iterable[Row]], should_stop: Callable[[], bool]) -> None:
-        """Makes the whole answer; raises nothing."""
-        code, message = ExitCode.OK, ""
+    def fill(self, rows: Callable[[], Iterable[Row]], should_stop: Callable[[], bool], note: str = "") -> None:
+        """Makes the whole answer; raises nothing. note: the last words of an answer that could be made."""
+        code, message = ExitCode.OK, note
         try:
             for row in self._watched(rows(), should_stop):
                 self._line({"row": row})

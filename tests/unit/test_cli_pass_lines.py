@@ -51,3 +51,7 @@ def test_pipe_gets_one_line_a_pass_and_no_progress(capsys: pytest.CaptureFixture
         lines.show({"pair": "site", "progress": {"stage": "scanning", "files_done": 7}})
         lines.show(_row())
     assert capsys.readouterr().out == "site: done: nothing to do\n"
+
+
+def test_progress_line_without_a_file_yet_is_the_stage_alone() -> None:
+    assert progress_line("site", {"stage": "transferring", "files_done": 0, "files_total": 0}) == "site: transferring"

@@ -155,6 +155,18 @@ def test_request_rate_leaves_out_the_first_pass() -> None:
     assert rate.total.puts == 10_000
 
 
+def test_account_trouble_names_the_halt_with_its_line_and_the_failure_until_a_pass_goes_through() -> None:
+    subject = account()
+    assert subject.trouble() == ""
+    halt = Halt("emptied-folder", "the folder is empty", "t0k3n", 30)
+    subject.pass_ended(PassReport(Outcome.HALTED, "the folder is empty", halt=halt), Trigger.START, 1.0, 2.0)
+    assert subject.trouble() == "site: halted: the folder is empty; runner approve site t0k3n"
+    subject.pass_ended(PassReport(Outcome.FAILED, "no such bucket"), Trigger.RETRY, 3.0, 4.0)
+    assert subject.trouble() == "site: failing: no such bucket"
+    subject.pass_ended(DONE, Trigger.RETRY, 5.0, 6.0)
+    assert subject.trouble() == ""
+
+
 def test_request_rate_of_a_few_seconds_says_nothing_of_a_day() -> None:
     rate = RequestRate()
     for started_at in (0.0, 5.0, 10.0):
