@@ -82,6 +82,7 @@ def start(folder: Path, port: int | None = None) -> Server:
         f"-s3.port={base}", f"-s3.config={folder / 's3.json'}", f"-master.port={base + 1}",
         f"-volume.port={base + 2}", f"-filer.port={base + 3}", f"-admin.port={base + 4}",
         "-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false", "-master.telemetry=false",
+        "-volume.max=2000",  # each bucket takes a few; by default there are as many as free space allows
     ]  # fmt: skip
     with (folder / "weed.log").open("ab") as log:
         process = subprocess.Popen(arguments, stdout=log, stderr=log, cwd=folder, start_new_session=True)
