@@ -5,6 +5,7 @@ program that is only asked for its version gets `-` for folder and lock. This fi
 runs without site-packages.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -25,8 +26,9 @@ def main(arguments: list[str]) -> int:
         if given != "-":
             os.dup2(int(given), number, inheritable=True)
             os.close(int(given))
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):  # Python has changed these
-        signal.signal(number, signal.SIG_DFL)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:  # Python or `nohup` may have changed them
+        with contextlib.suppress(OSError):  # those that libc keeps for itself
+            signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
         os.execv(command[0], command)
