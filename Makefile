@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # the first interpreter that is new enough (a version manager's shim may exist and yet refuse to run)
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+# -qq: errors only; of a broken download or build pip still says all
+INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.lock -e
 KEEP ?=
 MINUTES ?= 10
 PYTEST_ARGS ?=
@@ -17,12 +19,13 @@ help:  ## what can be made
 
 $(VENV)/.demo-ready: pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer on PATH (set PYTHON=...)" >&2; exit 1; }
+	@echo "installing into $(VENV) (once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo]'
+	@$(INSTALL) '.[demo]'
 	@touch $@
 
 $(VENV)/.test-ready: $(VENV)/.demo-ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo,test]'
+	@$(INSTALL) '.[demo,test]'
 	@touch $@
 
 demo: $(VENV)/.demo-ready  ## push and pull against a local S3 server, half a minute (KEEP=1 leaves it running)

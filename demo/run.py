@@ -12,13 +12,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from demo import seaweedfs
 
 HOME = Path(".demo")
-BIN = Path(sys.executable).parent
+BIN = Path(os.path.relpath(Path(sys.executable).parent))
 BUCKET = "demo-bucket"
 WAIT_SECONDS = 20.0
 
@@ -47,14 +47,21 @@ class Demo:
         command = [str(BIN / "aws"), "--endpoint-url", self.server.endpoint_url, *arguments]
         return subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout
 
-    def runner(self, *arguments: str, check: bool = True) -> str:
-        """The installed command, as a user types it."""
-        command = [str(BIN / "runner"), "--config", str(self.config), *arguments]
-        done = subprocess.run(command, env=self.environment, check=check, stdout=subprocess.PIPE, text=True)
-        return done.stdout
+    def runner(self, *arguments: str) -> str:
+        """What the installed command answers."""
+        done = subprocess.run(self._command(arguments), env=self.environment, check=True, stdout=subprocess.PIPE)
+        return done.stdout.decode()
+
+    def show(self, *arguments: str) -> None:
+        """The installed command as a user types it and sees it."""
+        print(style("2", f"   $ runner {' '.join(arguments)}"), flush=True)
+        subprocess.run(self._command(arguments), env=self.environment, check=True)
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        return [str(BIN / "runner"), "--config", str(self.config), *arguments]
 
     def prepare(self) -> None:
-        say("a bucket with one object in it, two folders, one config")
+        scene("a bucket with one object in it, two folders, one config")
         self.aws("s3", "mb", f"s3://{BUCKET}")
         weights = HOME / "weights.bin"
         weights.write_bytes(b"w" * 100_000)
@@ -64,66 +71,93 @@ class Demo:
         (HOME / "site" / "img" / "smile ☺.txt").write_text(":-)\n")
         self.config.write_text(CONFIG.format(bucket=BUCKET, endpoint_url=self.server.endpoint_url))
         print(self.config.read_text())
-        print(self.runner("check"))
+        self.show("check")
 
     def start(self) -> "subprocess.Popen[bytes]":
-        say(f"runner --config {self.config}")
-        command = [str(BIN / "runner"), "--config", str(self.config)]
-        with (HOME / "stderr.log").open("ab") as errors:
-            return subprocess.Popen(command, env=self.environment, stderr=errors, start_new_session=True)
+        scene("the service starts: the folder goes up, the bucket comes down")
+        print(style("2", f"   $ runner --config {self.config}"))
+        with (HOME / "stderr.log").open("ab") as errors:  # with KEEP it outlives this program: nothing of ours for it
+            return subprocess.Popen(
+                self._command(()), env=self.environment, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
+                start_new_session=True,
+            )  # fmt: skip
 
     def objects(self) -> list[str]:
         """Keys in the bucket, by the witness."""
         rows = self.aws("s3api", "list-objects-v2", "--bucket", BUCKET, "--query", "Contents[].Key", "--output", "json")
         return sorted(json.loads(rows or "null") or [])
 
-    def show(self) -> None:
-        print(self.runner("status"))
+    def both_in_sync(self) -> bool:
+        return self.runner("status", "--json").count('"in-sync"') == 2
 
     def first_passes(self) -> None:
-        say("the folder goes up, the bucket comes down")
-        wait("the site in the bucket", lambda: "site/index.html" in self.objects())
-        wait("the model in the folder", (HOME / "models/v1/weights.bin").exists)
-        wait("both pairs in sync", lambda: self.runner("status", "--json").count('"in-sync"') == 2)
-        self.show()
+        wait(
+            {
+                "the model is in the folder": (HOME / "models/v1/weights.bin").exists,
+                "the site is in the bucket": lambda: "site/index.html" in self.objects(),
+                "both pairs are in sync": self.both_in_sync,
+            }
+        )
+        self.show("status")
 
     def changes(self) -> None:
-        say("a file is written here: it is pushed at once; an object is put there: it is pulled on schedule")
+        scene("a file is written here, an object is put there: both travel by themselves")
+        started = time.monotonic()
         (HOME / "site" / "news.html").write_text("<p>it moves</p>\n")
         self.aws("s3", "cp", str(HOME / "weights.bin"), f"s3://{BUCKET}/models/v2/weights.bin")
-        wait("news.html in the bucket", lambda: "site/news.html" in self.objects())
-        wait("v2 in the folder", (HOME / "models/v2/weights.bin").exists)
-        say("a file is deleted here: `delete: true` carries it over, the object goes to the bucket's trash")
+        wait(
+            {
+                "models/v2/weights.bin is here": (HOME / "models/v2/weights.bin").exists,
+                "site/news.html is there": lambda: "site/news.html" in self.objects(),
+            },
+            started,
+        )
+
+    def deletion(self) -> None:
+        scene("a file is deleted here: `delete: true` carries that over, into the bucket's trash")
         (HOME / "site" / "news.html").unlink()
-        self.runner("sync", "site", "--wait")
-        wait("news.html gone from site/", lambda: "site/news.html" not in self.objects())
-        print("\n".join(self.objects()))
+        self.show("sync", "site", "--wait")
+        wait({"site/news.html is gone there": lambda: "site/news.html" not in self.objects()})
+        self.show("trash", "list", "site")
 
     def crash(self) -> None:
-        say("kill -9 of a worker: it is replaced")
         victim = self.worker_pid("site")
+        scene("a worker crashes: it is replaced")
+        print(style("2", f"   $ kill -9 {victim}"), flush=True)
         os.kill(victim, signal.SIGKILL)
-        wait("a new worker", lambda: self.worker_pid("site") not in (0, victim))
-        wait("in sync again", lambda: self.runner("status", "--json").count('"in-sync"') == 2)
-        self.show()
+        wait(
+            {
+                "a new worker runs": lambda: self.worker_pid("site") not in (0, victim),
+                "both pairs are in sync": self.both_in_sync,
+            }
+        )
+        self.show("status")
 
     def worker_pid(self, name: str) -> int:
         rows = json.loads(self.runner("status", "--json"))["pairs"]
         return next((row["pid"] or 0 for row in rows if row["name"] == name), 0)
 
 
-def say(text: str) -> None:
-    print(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
+def style(code: str, text: str) -> str:
+    return f"\033[{code}m{text}\033[0m" if sys.stdout.isatty() else text
 
 
-def wait(what: str, holds: Callable[[], bool]) -> None:
-    """Waits for a condition; shows how long it took. SystemExit when it does not come."""
-    started = time.monotonic()
-    while not holds():
-        if time.monotonic() - started > WAIT_SECONDS:
-            sys.exit(f"demo: {what} did not come within {WAIT_SECONDS:.0f} s; see {HOME}/runner.log")
-        time.sleep(0.1)
-    print(f"   {what}: after {time.monotonic() - started:.1f} s", flush=True)
+def scene(text: str) -> None:
+    print(style("1", f"\n== {text}"), flush=True)
+
+
+def wait(conditions: Mapping[str, Callable[[], bool]], started: float | None = None) -> None:
+    """Waits until each has held; shows how long after `started` (now) that was. SystemExit when one does not come."""
+    started = time.monotonic() if started is None else started
+    missing = dict(conditions)
+    while missing:
+        for what, holds in list(missing.items()):
+            if holds():
+                del missing[what]
+                print(f"   {style('32', what)} after {time.monotonic() - started:.1f} s", flush=True)
+        if time.monotonic() - started > WAIT_SECONDS and missing:
+            sys.exit(f"demo: not within {WAIT_SECONDS:.0f} s: {', '.join(missing)}; see {HOME}/runner.log")
+        time.sleep(0.05)
 
 
 def stop(process: "subprocess.Popen[bytes]") -> int:
@@ -138,17 +172,23 @@ def stop(process: "subprocess.Popen[bytes]") -> int:
 
 
 def keep(demo: Demo, runner: "subprocess.Popen[bytes]") -> None:
-    command = f"{BIN}/runner -c {demo.config}"
-    variables = " ".join(f"{name}={value}" for name, value in demo.server.environment.items())
+    variables = {
+        **demo.server.environment,
+        "AWS_ENDPOINT_URL": demo.server.endpoint_url,
+        "RUNNER_CONFIG": str(demo.config.absolute()),
+        "PATH": f"{BIN.absolute()}:$PATH",
+    }
+    settings = HOME / "environment"
+    settings.write_text("".join(f'export {name}="{value}"\n' for name, value in variables.items()))
     print(f"""
-All is left running. Try:
-  {command} status --watch
-  date > {HOME}/site/now.txt; {command} logs site
-  {command} plan site
-  {command} problems
-  {variables} {BIN}/aws --endpoint-url {demo.server.endpoint_url} s3 ls --recursive s3://{BUCKET}
-Stop it with:
-  {command} stop; kill {demo.server.process.pid}      (the runner is {runner.pid})
+== all is left running (the runner is process {runner.pid}); try
+   . {settings}
+   runner status --watch
+   date > {HOME}/site/now.txt; runner logs site -f
+   runner check --online
+   aws s3 ls --recursive s3://{BUCKET}
+== stop it with
+   runner stop; kill {demo.server.process.pid}
 """)
 
 
@@ -157,7 +197,7 @@ def main() -> int:
     started = time.monotonic()
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir()
-    say("a local S3 server (SeaweedFS) on loopback")
+    scene("a local S3 server (SeaweedFS) on loopback")
     server = seaweedfs.start(HOME.absolute() / "s3")
     runner = None
     kept = False
@@ -167,14 +207,15 @@ def main() -> int:
         runner = demo.start()
         demo.first_passes()
         demo.changes()
+        demo.deletion()
         demo.crash()
         if os.environ.get("KEEP"):
             kept = True
             keep(demo, runner)
             return 0
-        say("stop: SIGTERM, flush, exit code")
+        scene("stop: SIGTERM, last flush, exit code")
         code = stop(runner)
-        print(f"   the runner left with {code}; {time.monotonic() - started:.0f} s in all")
+        print(f"   the runner left with {code}; the demo took {time.monotonic() - started:.0f} s")
         return code
     finally:
         if not kept:
