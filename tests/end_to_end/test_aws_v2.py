@@ -49,7 +49,7 @@ def test_v2_moves_awkward_names_both_ways_deletes_and_keeps_copies(runner: Runne
     (up / "$(id)").write_text("y" * 7)
     os.utime(up / "$(id)", (1e9, 1e9))  # same size, older: the CLI alone would never see it
     second = runner.run("once")
-    assert "1 uploaded" in second.stdout and "1 deleted in the bucket" in second.stdout, second
+    assert "1 uploaded (7B), 1 deleted in the bucket" in second.stdout, second
     pulling = {"name": "down", "bucket": bucket, "folder": "down", "mode": "pull", "delete": True}
     runner.write_config([pulling])
     assert runner.run("once").returncode == 0

@@ -114,7 +114,7 @@ def test_on_radosgw_keys_that_cannot_be_paths_are_listed_and_the_rest_arrives(
     runner.write_config([_pair(ceph_bucket, "pull", "down", prefix="names/")])
     assert "not in sync" in _once(runner)
     assert _files(tmp_path / "down") == {"ok"}
-    assert not (tmp_path / "x").exists() and not (tmp_path / "y").exists()
+    assert not {"x", "y"} & {path.name for path in tmp_path.iterdir()}
     assert objects(runner.server, ceph_bucket, "names/").keys() >= {f"names/{key}" for key in IMPOSSIBLE}
     runner.start()
     runner.wait_for("p", health="behind")
@@ -133,7 +133,8 @@ def test_on_radosgw_a_key_of_1024_bytes_travels_and_a_longer_one_is_listed(
     prefix = "p" * (1024 - len(str(deep)) - 252) + "/"
     runner.write_config([_pair(ceph_bucket, "push", "up", prefix=prefix)])
     said = _once(runner)
-    assert "1 uploaded" in said and "key-too-long" in said
+    assert "1 uploaded" in said
+    assert "key-too-long" in said
     assert [len(key) for key in objects(runner.server, ceph_bucket)] == [1024]
     runner.write_config([_pair(ceph_bucket, "pull", "down", prefix=prefix)])
     assert _once(runner).startswith("p: done: 1 downloaded")
