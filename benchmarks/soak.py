@@ -5,12 +5,14 @@ Seeded; the seed is printed first. Exit 1 with what differs when something was l
 
 import argparse
 import contextlib
-import os
 import random
+import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -21,16 +23,19 @@ from tests.witness import aws, objects, wait_until
 
 SETTLE_SECONDS = 120.0
 PAIRS = 3
+GONE_SECONDS = 2.0
+_SIZE_STEP = 1_000_000  # more than there are writes: no two writes have the same size, so equal sizes mean equal files
 
 
 class Soak:
-    """One run: writers, kills, then the look at both sides."""
+    """One run: `work` for a while, then `findings`, which should be none."""
 
     def __init__(self, runner: Runner, server: seaweedfs.Server, seed: int) -> None:
         self.runner, self.server = runner, server
         self.random = random.Random(seed)
-        self.kills = 0
+        self.done: Counter[str] = Counter()
         self.writes = 0
+        self.left_over: list[str] = []
         self.bucket = f"soak-{seed}"
         self.home = runner.folder
 
@@ -41,78 +46,141 @@ class Soak:
             (self.home / f"up{number}").mkdir()
             pairs.append(self._pair(f"up{number}", "push"))
             pairs.append(self._pair(f"down{number}", "pull"))
-        self.runner.write_config(pairs, supervisor={"heartbeat_timeout": "3s", "restart": {"max": "2s"}})
+        supervisor = {"heartbeat_timeout": "3s", "restart": {"max": "2s"}, "stop_timeout": "8s"}
+        self.runner.write_config(pairs, supervisor=supervisor)
+        self.runner.start()
+
+    def work(self, seconds: float) -> None:
+        """Writers and mishaps for so long; then every frozen part may go on."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for _ in range(self.random.randrange(1, 6)):
+                self._write_something()
+            if self.random.random() < 0.5:
+                self._hurt_something()
+            time.sleep(self.random.random())
+        if not self.runner.processes():
+            self.runner.start()
+
+    def findings(self) -> list[str]:
+        """What is wrong in the end: not equal, left over, or an exit code that is not 0."""
+        try:
+            wait_until(lambda: not self._differences(), "both sides equal", SETTLE_SECONDS)
+            for number in range(PAIRS):
+                for name in (f"up{number}", f"down{number}"):
+                    self.runner.wait_for(name, SETTLE_SECONDS, health="in-sync", activity="waiting")
+        except AssertionError as error:
+            return [*self.left_over, *(f"not equal: {path}" for path in self._differences()), str(error)]
+        family = self.runner.processes()
+        code = self.runner.stop(60)
+        self._expect_gone(family, "a stop")
+        return [*self.left_over, *([f"exit code {code}"] if code else [])]
+
+    def summary(self) -> str:
+        mishaps = ", ".join(f"{count} x {what}" for what, count in sorted(self.done.items()))
+        return f"{self.writes} writes; {mishaps}"
 
     def _pair(self, name: str, mode: str) -> dict[str, object]:
         # a pull reads its own prefix: a prefix that one pair writes and another reads is refused as overlapping
         return {"name": name, "bucket": self.bucket, "prefix": name, "folder": name, "mode": mode, "delete": True,
-                "every": "1s", "max_delete": "100%"}  # fmt: skip
+                "every": "1s", "max_delete": "100%", "stall_timeout": "5s"}  # fmt: skip
 
-    def write_something(self) -> None:
+    def _write_something(self) -> None:
         """One change by a user: on the folder side of a push, or on the bucket side of a pull."""
-        number, name = self.random.randrange(PAIRS), f"f{self.random.randrange(30)}"
+        number, name = self.random.randrange(PAIRS), f"d{self.random.randrange(3)}/f{self.random.randrange(30)}"
         self.writes += 1
-        body = f"{self.writes} " * self.random.choice((1, 10, 20_000))
+        deletes = self.random.random() < 0.2
+        size = self.random.choice((0, 0, 0, _SIZE_STEP, 9 * _SIZE_STEP)) + self.writes
         if self.random.random() < 0.8:
-            path = self.home / f"up{number}" / f"d{self.random.randrange(3)}" / name
+            path = self.home / f"up{number}" / name
             path.parent.mkdir(exist_ok=True)
-            if self.random.random() < 0.2:
+            if deletes:
                 path.unlink(missing_ok=True)
             else:
-                path.write_text(body)
+                path.write_bytes(b"x" * size)
             return
-        source = self.home / "body"
-        source.write_text(body)
-        key = f"down{number}/d{self.random.randrange(3)}/{name}"
-        if self.random.random() < 0.2:
+        key = f"down{number}/{name}"
+        if deletes:
             aws(self.server, "s3api", "delete-object", "--bucket", self.bucket, "--key", key)
         else:
-            aws(self.server, "s3api", "put-object", "--bucket", self.bucket, "--key", key, "--body", str(source))
+            source = self.home / "body"
+            source.write_bytes(b"x" * size)
+            aws(self.server, "s3", "cp", "--quiet", str(source), f"s3://{self.bucket}/{key}")
 
-    def hurt_something(self) -> None:
-        """One kill or freeze of anything below the supervisor; now and then of the supervisor itself."""
+    def _hurt_something(self) -> None:
+        """One mishap to anything below the supervisor; now and then to the supervisor itself."""
         family = self.runner.processes()
         if not family:
+            self.done["start"] += 1
             self.runner.start()
             return
         supervisor, below = family[0], family[1:]
-        self.kills += 1
-        if not below or self.random.random() < 0.1:
-            supervisor.kill()
-            assert self.runner.process is not None
-            self.runner.process.wait()
-            self.runner.start()
-            return
-        with contextlib.suppress(psutil.NoSuchProcess):
-            victim = self.random.choice(below)
-            victim.send_signal(signal.SIGKILL if self.random.random() < 0.8 else signal.SIGSTOP)
+        chance = self.random.random()
+        if not below or chance < 0.1:
+            self._end_supervisor(supervisor, family, kills=chance < 0.07)
+        elif chance < 0.2:
+            self.done["HUP"] += 1
+            with contextlib.suppress(psutil.NoSuchProcess):
+                supervisor.send_signal(signal.SIGHUP)
+        else:
+            number = signal.SIGKILL if self.random.random() < 0.8 else signal.SIGSTOP
+            self.done[number.name.removeprefix("SIG")] += 1
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self.random.choice(below).send_signal(number)
 
-    def differences(self) -> list[str]:
+    def _end_supervisor(self, supervisor: psutil.Process, family: list[psutil.Process], *, kills: bool) -> None:
+        self.done["KILL of the supervisor" if kills else "TERM of the supervisor"] += 1
+        assert self.runner.process is not None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            supervisor.send_signal(signal.SIGKILL if kills else signal.SIGTERM)
+        self.runner.process.wait(60)
+        self._expect_gone(family, "a SIGKILL of the supervisor" if kills else "a stop")
+        self.runner.start()
+
+    def _expect_gone(self, family: list[psutil.Process], after: str) -> None:
+        try:
+            wait_until(lambda: not any(_lives(member) for member in family), "all gone", GONE_SECONDS)
+        except AssertionError:
+            self.left_over += [f"left over after {after}: {member}" for member in family if _lives(member)]
+
+    def _differences(self) -> list[str]:
         """What is not equal now, by path."""
         found = []
         for number in range(PAIRS):
             for name in (f"up{number}", f"down{number}"):
+                try:
+                    listed = objects(self.server, self.bucket, f"{name}/")
+                except subprocess.CalledProcessError as error:
+                    return [f"the server could not be asked: {error}"]
                 remote = {
                     key.removeprefix(f"{name}/"): size
-                    for key, size in objects(self.server, self.bucket, f"{name}/").items()
+                    for key, size in listed.items()
                     if ".runner-trash/" not in key and not key.endswith(".s3_index")
                 }
                 local = _files(self.home / name)
                 found += [f"{name}/{path}" for path in remote.keys() ^ local.keys()]
                 found += [
-                    f"{name}/{path} (size)" for path in remote.keys() & local.keys() if remote[path] != local[path]
+                    f"{name}/{path} ({local[path]} here, {remote[path]} there)"
+                    for path in remote.keys() & local.keys()
+                    if remote[path] != local[path]
                 ]
-        return found
+        return sorted(found)
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _files(root: Path) -> dict[str, int]:
+    """Path -> size; what vanishes while we look is not there."""
     sizes = {}
-    for folder, names, files in os.walk(root):
-        if ".runner" in names:
-            names.remove(".runner")
-        for file in files:
-            path = Path(folder) / file
-            sizes[str(path.relative_to(root))] = path.stat().st_size
+    for path in sorted(root.rglob("*")):
+        relative = path.relative_to(root)
+        with contextlib.suppress(FileNotFoundError):
+            if relative.parts[0] != ".runner" and path.is_file():
+                sizes[str(relative)] = path.stat().st_size
     return sizes
 
 
@@ -128,32 +196,16 @@ def main() -> int:
     with seaweedfs.running(home / "s3") as server, runner_in(server, home / "work") as runner:
         soak = Soak(runner, server, arguments.seed)
         soak.prepare()
-        runner.start()
-        end = time.monotonic() + arguments.minutes * 60
-        while time.monotonic() < end:
-            for _ in range(soak.random.randrange(1, 6)):
-                soak.write_something()
-            if soak.random.random() < 0.5:
-                soak.hurt_something()
-            time.sleep(soak.random.random())
-        for process in runner.processes():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGCONT)
-        if not runner.processes():
-            runner.start()
-        try:
-            wait_until(lambda: not soak.differences(), "both sides equal", SETTLE_SECONDS)
-        except AssertionError:
-            print(
-                f"NOT EQUAL after {soak.writes} writes and {soak.kills} kills (in {home}):",
-                *soak.differences(),
-                sep="\n  ",
-            )
+        soak.work(arguments.minutes * 60)
+        findings = soak.findings()
+        print(soak.summary())
+        if findings:
+            print(f"WRONG (everything is kept in {home}):", *findings, sep="\n  ")
             print(runner.run("status").stdout, runner.log_text()[-5000:])
             return 1
-        code = runner.stop(60)
-        print(f"{soak.writes} writes, {soak.kills} kills and freezes: all equal; the runner left with {code}")
-        return 0 if code == 0 else 1
+    shutil.rmtree(home, ignore_errors=True)
+    print("all equal, nothing left over, exit code 0")
+    return 0
 
 
 if __name__ == "__main__":

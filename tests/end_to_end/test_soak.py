@@ -1,0 +1,14 @@
+"""Half a minute of random mishaps. `make soak` is the long form."""
+
+import pytest
+
+from benchmarks.soak import Soak
+from tests.end_to_end.harness import Runner
+
+
+@pytest.mark.timeout(300)  # settling takes its time on a busy machine
+def test_everything_killed_and_frozen_at_random_ends_equal_and_leaves_nothing(runner: Runner) -> None:
+    soak = Soak(runner, runner.server, seed=1)
+    soak.prepare()
+    soak.work(30)
+    assert not soak.findings(), soak.summary() + runner.log_text()[-5000:]
