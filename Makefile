@@ -62,8 +62,9 @@ bench: $(VENV)/.test-ready  ## the figures of docs/benchmarks.md, from one run
 soak: $(VENV)/.test-ready  ## random kills with writers at work, MINUTES=10
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
-docs: $(VENV)/.test-ready  ## generated pages: docs/configuration.md
+docs: $(VENV)/.test-ready  ## generated pages: docs/configuration.md, docs/status.svg
 	$(BIN)/python -m runner.config.reference > docs/configuration.md
+	$(BIN)/python -m demo.picture
 
 lock: $(VENV)/.test-ready  ## write down the exact versions that this environment has
 	$(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(mountless-s3-syncer|pip|setuptools)\b' > requirements.lock
