@@ -8,7 +8,7 @@ files that never came from the bucket are never touched (departures.py decides d
 import os
 
 from runner.config.settings import Share
-from runner.engine.aws_cli import arrivals, blocked, departures, repeats, temporaries
+from runner.engine.aws_cli import arrivals, blocked, departures, made_folders, repeats, temporaries
 from runner.engine.aws_cli.argv import FOLDER_ARGUMENT, IN_FOLDER_ARGUMENT, sync_argv
 from runner.engine.aws_cli.blocked import Blocked
 from runner.engine.aws_cli.memory import path_text
@@ -37,6 +37,7 @@ def pull(one: OnePass) -> None:
     if incoming and not has_room(one, size):
         one.problem(Side.LOCAL, "", "no-room", _no_room(one, size))
         return
+    made_folders.foresee(one)
     arrivals.make_marked_folders(one)
     _transfer(one, found, scan, incoming)
     if one.pair.delete and not one.first:
@@ -63,6 +64,7 @@ def _transfer(one: OnePass, found: Blocked, scan: ScanResult, incoming: int) -> 
     try:
         counts, verdict = one.run(with_our_endpoint(one, _argv(one, found)), files_total=incoming)
     finally:
+        made_folders.dress(one)
         if incoming:
             one.memory.end_run(one.surroundings.wall_clock(), orderly=_was_orderly(one))
     one.count_listing(one.seen.number("SELECT count(*) FROM there"))
