@@ -5,6 +5,7 @@ The rules are in engine/brakes.py. Raises before the first change or lets the wh
 
 import os
 
+from runner.config.settings import Mode
 from runner.engine import brakes
 from runner.engine.aws_cli.memory import path_text
 from runner.engine.aws_cli.one_pass import OnePass, PassHaltedError
@@ -41,22 +42,19 @@ def brake(one: OnePass, plan: brakes.Deletions) -> None:
     raise PassHaltedError(Halt(found.name, found.reason, token, len(paths), sample))
 
 
+# One new name makes up for one old one: twenty empty files that are gone are no moves to one new empty file.
+_MOVES = """
+SELECT sum(min(old.number, new.number)) FROM
+  (SELECT {old}, count(*) AS number FROM doomed d JOIN main.files m ON m.path = d.path GROUP BY {old}) old
+  JOIN (SELECT {new}, count(*) AS number FROM {look} n
+    WHERE NOT EXISTS (SELECT 1 FROM main.files k WHERE k.path = n.path) GROUP BY {new}) new USING ({same})
+"""
+
+
 def moves(one: OnePass) -> int:
-    """How many of `doomed` are the old name of a file that is here (or there) under a new one: no deletions."""
+    """How many of `doomed` are the old name of a file that has a new one on the side that decides: no deletions."""
     if one.seen.number("SELECT count(*) FROM doomed") < brakes.COUNTS_FROM:
         return 0
-    one.seen.execute("CREATE TEMP TABLE newcomers (size INTEGER, mtime_ns INTEGER, inode INTEGER, etag TEXT)")
-    one.seen.execute(
-        "INSERT INTO newcomers SELECT h.size, h.mtime_ns, h.inode, '' FROM here h "
-        "WHERE NOT EXISTS (SELECT 1 FROM main.files m WHERE m.path = h.path)"
-    )
-    one.seen.execute(
-        "INSERT INTO newcomers SELECT t.size, 0, 0, t.etag FROM there t "
-        "WHERE NOT EXISTS (SELECT 1 FROM main.files m WHERE m.path = t.path)"
-    )
-    one.seen.execute("CREATE INDEX temp.newcomers_by_size ON newcomers (size)")
-    return one.seen.number(
-        "SELECT count(*) FROM doomed d JOIN main.files m ON m.path = d.path WHERE EXISTS (SELECT 1 FROM newcomers n "
-        "WHERE n.size = m.size AND ((n.inode = m.inode AND n.mtime_ns = m.mtime_ns) OR (n.etag = m.etag "
-        "AND m.etag <> '')))"
-    )
+    look, names = ("here", ("size", "mtime_ns", "inode")) if one.pair.mode is Mode.PUSH else ("there", ("size", "etag"))
+    old, new = (", ".join(f"{table}.{name}" for name in names) for table in ("m", "n"))
+    return one.seen.number(_MOVES.format(look=look, old=old, new=new, same=", ".join(names)))

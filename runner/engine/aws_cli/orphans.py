@@ -5,6 +5,7 @@ Without a file in the folder only what is remembered as ours may go: an empty vo
 """
 
 import os
+import stat
 
 from runner.config.settings import EmptyFolders
 from runner.engine import brakes
@@ -58,7 +59,7 @@ def choose(one: OnePass, scan: ScanResult) -> None:
     for raw, key, etag in one.seen.rows("SELECT path, key, etag FROM marks"):
         path = path_text(raw)
         ours = scan.files > 0 or one.memory.holds("placeholders", raw)
-        if ours and not scan.is_unknown(path) and not exists(one, path):
+        if ours and not scan.is_unknown(path) and not exists(one, path, folder=True):
             one.seen.add_doomed(path_bytes(key[len(prefix) :]), key, etag, 0)
 
 
@@ -105,13 +106,8 @@ def remove(one: OnePass) -> None:
 def _remove_one(one: OnePass, keeper: remote_trash.Keeper, path: str, key: str, etag: str) -> bool:
     """True when the object is gone (or was before)."""
     marked = folder_of_mark(path) if one.pair.empty_folders is EmptyFolders.INDEX_OBJECT else None
-    if exists(one, marked or path.rstrip("/")):
-        return False
-    now = one.client.head(key)
-    if now is None:
-        return True
-    if not etag or now.etag != etag:
-        one.problem(Side.REMOTE, path, "changed-there", "it was changed in the bucket meanwhile: not deleted")
+    is_mark = marked is not None or path.endswith("/")
+    if exists(one, marked or path.rstrip("/"), folder=is_mark) or not _is_as_listed(one, path, key, etag):
         return False
     try:
         keeper.keep(key, etag, path)
@@ -120,18 +116,35 @@ def _remove_one(one: OnePass, keeper: remote_trash.Keeper, path: str, key: str, 
             raise
         one.problem(Side.REMOTE, path, "trash-failed", f"not deleted, because no copy could be kept: {error}")
         return False
+    # Some servers ignore the condition: the copy may have taken minutes, so look once more right before.
+    if keeper.active and not _is_as_listed(one, path, key, etag):
+        return False
     answer = one.client.delete(key, if_match=etag)
     if answer == "deleted":
         one.tally.deleted_remote += 1
+    elif answer == "changed":
+        _note_changed(one, path)
     return answer != "changed"
 
 
-def exists(one: OnePass, path: str) -> bool:
-    """Something is there now, or that cannot be known."""
+def _is_as_listed(one: OnePass, path: str, key: str, etag: str) -> bool:
+    """It is still the object of the listing; a newer one is a problem, one that is gone is none."""
+    now = one.client.head(key)
+    if now is not None and (not etag or now.etag != etag):
+        _note_changed(one, path)
+    return now is not None and bool(etag) and now.etag == etag
+
+
+def _note_changed(one: OnePass, path: str) -> None:
+    one.problem(Side.REMOTE, path, "changed-there", "it was changed in the bucket meanwhile: not deleted")
+
+
+def exists(one: OnePass, path: str, *, folder: bool) -> bool:
+    """What the key means is there now, or that cannot be known. A folder in a file's place is not that file."""
     try:
-        os.stat(path, dir_fd=one.folder.fd, follow_symlinks=False)
+        state = os.stat(path, dir_fd=one.folder.fd, follow_symlinks=False)
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
         return True
-    return True
+    return stat.S_ISDIR(state.st_mode) is folder or stat.S_ISLNK(state.st_mode)
