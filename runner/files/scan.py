@@ -76,6 +76,7 @@ class _Scan:
         self._skipped: list[Skipped] = []
         self._empty: list[str] = []
         self._indexed: set[str] = set()
+        self._pruned: list[str] = []
         self._files = 0
         self._bytes = 0
         self._euid = os.geteuid()
@@ -94,6 +95,7 @@ class _Scan:
             skipped=tuple(self._skipped),
             empty_dirs=tuple(self._empty),
             indexed_dirs=frozenset(self._indexed),
+            pruned=tuple(self._pruned),
             files=self._files,
             bytes=self._bytes,
         )
@@ -130,6 +132,8 @@ class _Scan:
     def _directory(self, level: _Level, name: str) -> None:
         path = level.path + name
         if self._filters.prunes(path):
+            if not always_excluded(f"{path}/"):
+                self._pruned.append(path)
             return
         if name in level.links:
             level.counts = True
@@ -195,6 +199,8 @@ class _Scan:
     def _name(self, level: _Level, name: str) -> None:
         path = level.path + name
         if (name[0] == "." and always_excluded(path)) or self._filters.excludes(path):
+            if name in level.links:
+                self._pruned.append(path)
             return
         try:
             state = os.stat(name, dir_fd=level.fd, follow_symlinks=False)

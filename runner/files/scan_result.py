@@ -43,7 +43,8 @@ class ScanResult:
 
     unknown: paths whose content (and that of everything below them) is not known. empty_dirs: directories that hold
     nothing that counts (what is excluded and a `.s3_index` file do not count), never the root; indexed_dirs: those of
-    them that hold a `.s3_index` file. files, bytes: of the entries of kind `file`.
+    them that hold a `.s3_index` file. pruned: directories and links that the user's
+    patterns kept from being read. files, bytes: of the entries of kind `file`.
     """
 
     complete: bool
@@ -51,6 +52,7 @@ class ScanResult:
     skipped: tuple[Skipped, ...] = ()
     empty_dirs: tuple[str, ...] = ()
     indexed_dirs: frozenset[str] = field(default=frozenset())
+    pruned: tuple[str, ...] = ()
     files: int = 0
     bytes: int = 0
 

@@ -97,7 +97,7 @@ def _dress(one: OnePass) -> None:
         "AND b.inode = a.inode WHERE ? OR t.modified <> CAST(t.modified AS INTEGER)",
         (wants_rights,),
     )
-    changed: list[tuple[bytes, tuple[int, int, int, int]]] = []
+    changed: list[tuple[bytes, tuple[int, int, int, int] | None]] = []
     for path, *stamp, modified, is_new in rows:
         exact_ns = round(modified * 1e6) * 1000
         mtime_ns = exact_ns if exact_ns % 1_000_000_000 and stamp[1] != exact_ns else None
@@ -108,23 +108,27 @@ def _dress(one: OnePass) -> None:
             now = _dress_one(one, path_text(path), tuple(stamp), mtime_ns, dressed=bool(wants_rights and is_new))
             changed.append((path, now))
     for path, now in changed:
-        one.seen.execute("INSERT OR REPLACE INTO temp.after VALUES (?, ?, ?, ?, ?)", (path, *now))
+        if now is None:
+            one.seen.execute("DELETE FROM arrived WHERE path = ?", (path,))
+        else:
+            one.seen.execute("INSERT OR REPLACE INTO temp.after VALUES (?, ?, ?, ?, ?)", (path, *now))
 
 
 def _dress_one(
     one: OnePass, path: str, stamp: tuple[int, ...], mtime_ns: int | None, *, dressed: bool
-) -> tuple[int, int, int, int]:
-    """The file's stamp afterwards; a file that has changed since the scan is left as it is. Raises OSError."""
+) -> tuple[int, int, int, int] | None:
+    """The file's stamp afterwards; None: it has changed since the scan and is left as it is. Raises OSError."""
     fd = one.folder.open_regular_file(path)
     try:
         state = os.fstat(fd)
-        if stamp_of_stat(state) == stamp:
-            if dressed and one.pair.gid is not None:
-                os.fchown(fd, -1, one.pair.gid)
-            if dressed and one.pair.file_mode is not None:
-                os.fchmod(fd, one.pair.file_mode)
-            if mtime_ns is not None:
-                os.utime(fd, ns=(state.st_atime_ns, mtime_ns))
+        if stamp_of_stat(state) != stamp:
+            return None
+        if dressed and one.pair.gid is not None:
+            os.fchown(fd, -1, one.pair.gid)
+        if dressed and one.pair.file_mode is not None:
+            os.fchmod(fd, one.pair.file_mode)
+        if mtime_ns is not None:
+            os.utime(fd, ns=(state.st_atime_ns, mtime_ns))
         return stamp_of_stat(os.fstat(fd))
     finally:
         os.close(fd)

@@ -4,6 +4,7 @@ A key may land outside the folder, in our private place, behind a symlink, or wh
 (hazard D9). `Blocked` gathers them; the rules for one key alone are pure.
 """
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from runner.config.settings import EmptyFolders
 from runner.engine.aws_cli.memory import path_bytes, path_text
 from runner.engine.aws_cli.one_pass import OnePass
 from runner.engine.aws_cli.placeholders import folder_of_mark
+from runner.engine.aws_cli.temporaries import has_no_room_for_temporary
 from runner.files.private import NAME as PRIVATE_NAME
 from runner.files.scan import INDEX_NAME
 from runner.model.problem import Side
@@ -38,9 +40,13 @@ UNION ALL SELECT t.path, 'behind-link', 'a symlink of this name is here: never w
 """
 _PREFIXES = """
 SELECT d.path, 'file-in-the-way', 'a file is here where the key needs a folder' FROM there_dirs d
-  WHERE d.path IN (SELECT path FROM here)
+  WHERE d.path IN (SELECT path FROM here UNION ALL SELECT path FROM hidden)
 UNION ALL SELECT d.path, 'behind-link', 'it leads through a symlink: never written through' FROM there_dirs d
   WHERE d.path IN (SELECT path FROM links)
+"""
+_UNSEEN = """
+SELECT path FROM (SELECT path FROM there UNION SELECT path FROM there_dirs) WHERE path NOT IN (SELECT path FROM here)
+  AND path NOT IN (SELECT path FROM dirs) AND path NOT IN (SELECT path FROM links)
 """
 
 
@@ -75,6 +81,9 @@ def _add(one: OnePass, info: ObjectInfo, blocked: Blocked) -> None:
     elif one.wants(path):
         if one.pair.empty_folders is not EmptyFolders.INDEX_OBJECT or path.rpartition("/")[2] != INDEX_NAME:
             one.seen.add_object(path, info)
+            if has_no_room_for_temporary(path):
+                _block(one, path_bytes(path), "name-too-long", "the AWS CLI's temporary file would have a longer name")
+                blocked.paths.append(path)
         elif (folder := folder_of_mark(path)) is not None:
             one.seen.add_mark(folder, info)
 
@@ -100,21 +109,41 @@ def _refuse(one: OnePass, below: str, refusal: Refusal, blocked: Blocked) -> Non
 
 def find(one: OnePass, blocked: Blocked) -> None:
     """Compares listing and folder; fills the table `blocked` and what the run must leave out."""
+    _look_behind_filters(one)
     for raw, code, reason in list(one.seen.rows(_COLLISIONS)):
-        _block(one, blocked, raw, code, reason)
+        _block(one, raw, code, reason)
         blocked.paths.append(path_text(raw))
     for raw, code, reason in list(one.seen.rows(_PREFIXES)):
         for below in _keys_below(one, raw):
-            _block(one, blocked, below, code, reason)
+            _block(one, below, code, reason)
         blocked.paths.append(f"{path_text(raw)}/")
     if not _FORCED & set(one.pair.aws_args):
         archived = one.seen.rows("SELECT path, class FROM there WHERE class IN ('GLACIER', 'DEEP_ARCHIVE')")
         for raw, storage_class in list(archived):
-            _block(one, blocked, raw, "archived", f"it is in {storage_class}: restore it in S3 first")
-            blocked.paths.append(path_text(raw))
+            # The CLI leaves it out by itself; a pattern for each of thousands would cost it minutes.
+            _block(one, raw, "archived", f"it is in {storage_class}: restore it in S3 first")
 
 
-def _block(one: OnePass, blocked: Blocked, raw: bytes, code: str, reason: str) -> None:
+def _look_behind_filters(one: OnePass) -> None:
+    """What the user's filters keep from the scan may lie in a key's way all the same: a link most of all."""
+    if one.filters.empty:
+        return
+    for (raw,) in list(one.seen.rows(_UNSEEN)):
+        try:
+            state = one.folder.lstat(path_text(raw))
+        except OSError:  # below a file or a link: that one was found before, or is in the way as well
+            continue
+        if state is None:
+            continue
+        if stat.S_ISLNK(state.st_mode):
+            one.seen.add_link(path_text(raw))
+        elif stat.S_ISDIR(state.st_mode):
+            one.seen.add_dir(path_text(raw))
+        else:
+            one.seen.add("hidden", raw)
+
+
+def _block(one: OnePass, raw: bytes, code: str, reason: str) -> None:
     one.problem(Side.REMOTE, path_text(raw), code, reason, permanent=True)
     one.seen.add("blocked", raw)
 

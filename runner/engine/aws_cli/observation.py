@@ -25,6 +25,7 @@ CREATE TEMP TABLE links (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE there (path BLOB PRIMARY KEY, size INTEGER, etag TEXT, modified REAL, class TEXT) WITHOUT ROWID;
 CREATE TEMP TABLE there_dirs (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE marks (path BLOB, key TEXT, etag TEXT, PRIMARY KEY (path, key)) WITHOUT ROWID;
+CREATE TEMP TABLE hidden (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE blocked (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE doomed (path BLOB PRIMARY KEY, key TEXT, etag TEXT, size INTEGER) WITHOUT ROWID;
 CREATE TEMP TABLE doubtful (path BLOB PRIMARY KEY) WITHOUT ROWID;
@@ -83,7 +84,7 @@ class Observation:
         """An object that only says that the folder `path` exists."""
         self._add("marks", 3, (path_bytes(path), info.key, info.etag))
 
-    def add(self, table: Literal["blocked", "doubtful", "dirs"], path: bytes) -> None:
+    def add(self, table: Literal["blocked", "doubtful", "dirs", "hidden"], path: bytes) -> None:
         self._add(table, 1, (path,))
 
     def add_doomed(self, path: bytes, key: str, etag: str, size: int) -> None:

@@ -16,12 +16,17 @@ from runner.engine.aws_cli.one_pass import OnePass, PassFailedError
 from runner.engine.aws_cli.output import RunCounts
 from runner.engine.aws_cli.same_place import with_our_endpoint
 from runner.engine.aws_cli.verdict import StoppedBy, Verdict
-from runner.engine.aws_cli.walk import is_bounded
+from runner.engine.aws_cli.walk import is_bounded, links_below
 from runner.files.scan_result import ScanResult
 from runner.model.passes import Outcome
 from runner.model.problem import Side
 
-_REPLACED = f"SELECT h.path FROM here h JOIN there t USING (path) WHERE {arrivals.WANTED} AND NOT {arrivals.IN_PLACE}"
+# What differs in the fraction of a second only is what the CLI itself has left: it sets whole seconds. A person's edit
+# in that very second has a fraction of its own.
+_REPLACED = (
+    f"SELECT h.path FROM ({arrivals.predicted_sql()}) JOIN here h USING (path) JOIN there t USING (path) "
+    f"WHERE NOT {arrivals.IN_PLACE} OR h.mtime_ns % 1000000000 <> 0"
+)
 
 
 def pull(one: OnePass) -> None:
@@ -62,7 +67,7 @@ def _transfer(one: OnePass, found: Blocked, scan: ScanResult, incoming: int) -> 
         one.memory.record_run(one.surroundings.wall_clock(), names, temporaries.lookalikes(one))
         keep_replaced(one)
     try:
-        counts, verdict = one.run(with_our_endpoint(one, _argv(one, found)), files_total=incoming)
+        counts, verdict = one.run(with_our_endpoint(one, _argv(one, found, scan)), files_total=incoming)
     finally:
         made_folders.dress(one)
         if incoming:
@@ -95,11 +100,12 @@ def _judge(one: OnePass, counts: RunCounts, verdict: Verdict, incoming: int) -> 
     repeats.notice_downloads(one, counts, incoming)
 
 
-def _argv(one: OnePass, found: Blocked) -> list[str]:
+def _argv(one: OnePass, found: Blocked, scan: ScanResult) -> list[str]:
     argv = sync_argv(one.pair, extra_exclude=found.paths)
     if found.shapes:
         argv += blocked.SHAPES
     links = [path_text(path) for (path,) in one.seen.rows("SELECT path FROM links")]
+    links += links_below(one.folder.fd, scan.pruned)
     if links and not is_bounded(one.folder.fd, links):
         # The CLI walks through the target's links too; not following needs the folder as its working directory.
         argv = [IN_FOLDER_ARGUMENT if argument == FOLDER_ARGUMENT else argument for argument in argv]

@@ -15,7 +15,7 @@ from runner.engine.aws_cli.memory import path_text
 from runner.engine.aws_cli.one_pass import OnePass, PassFailedError
 from runner.engine.aws_cli.output import RunCounts
 from runner.engine.aws_cli.verdict import Verdict
-from runner.engine.aws_cli.walk import is_bounded
+from runner.engine.aws_cli.walk import is_bounded, links_below
 from runner.files.scan_result import ScanResult
 from runner.model.passes import Outcome
 from runner.model.problem import Side
@@ -97,7 +97,8 @@ def exclude(one: OnePass, scan: ScanResult) -> Exclusions:
     refused = [skipped.path for skipped in scan.skipped if skipped.code in _REFUSED_LINKS]
     paths += [spelling for path in refused for spelling in (path, f"{path}/")]
     not_utf_8 = any(skipped.code == "impossible-name" for skipped in scan.skipped)
-    one.walk_is_bounded = is_bounded(one.folder.fd, refused)
+    fd = one.folder.fd
+    one.walk_is_bounded = is_bounded(fd, [*refused, *links_below(fd, scan.pruned)])
     return Exclusions(tuple(paths), not_utf_8, None if one.walk_is_bounded else False)
 
 

@@ -16,6 +16,7 @@ from runner.store.keys import Refusal, key_of_path
 # s3transfer/utils.py, OSUtils.get_temp_filename: eight of string.hexdigits behind the name, cut to 255 characters.
 _SUFFIX = re.compile(r"\.[0-9a-fA-F]{8}$")
 _NAME_CHARACTERS = 255
+_NAME_BYTES = 255  # NAME_MAX
 _CLOCK_SLACK_SECONDS = 2.0  # file systems stamp with a coarse clock
 
 
@@ -37,6 +38,12 @@ def looks_like_one(path: str) -> bool:
 def possible_names(path: str) -> str:
     """The path whose download would have this temporary; a prefix of it when the name was cut."""
     return path[:-9]
+
+
+def has_no_room_for_temporary(path: str) -> bool:
+    """The CLI counts characters, the file system counts bytes: its temporary beside such a name cannot be made."""
+    name = path.rpartition("/")[2]
+    return len(name[: _NAME_CHARACTERS - 9].encode()) + 9 > _NAME_BYTES
 
 
 def is_temporary(suspect: Suspect, run: KilledRun, now: float) -> bool:

@@ -5,7 +5,8 @@ leads through /proc. Beyond a limit the run must not follow links at all. Reads 
 """
 
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 
 WALK_LIMIT = 20_000
 
@@ -25,6 +26,21 @@ def is_bounded(folder_fd: int, links: Iterable[str], limit: int = WALK_LIMIT) ->
             return False
         waiting += [f"{path}/{name}" for name, may_be_dir in names if may_be_dir]
     return True
+
+
+def links_below(folder_fd: int, pruned: Iterable[str]) -> Iterator[str]:
+    """The links among and in these directories, which our scan has left alone and the CLI walks all the same."""
+    waiting = list(pruned)
+    while waiting:
+        path = waiting.pop()
+        try:
+            if stat.S_ISLNK(os.stat(path, dir_fd=folder_fd, follow_symlinks=False).st_mode):
+                yield path
+                continue
+            names = _names(folder_fd, path)
+        except OSError:
+            continue
+        waiting += [f"{path}/{name}" for name, may_be_dir in names if may_be_dir]
 
 
 def _names(folder_fd: int, path: str) -> list[tuple[str, bool]]:

@@ -1,0 +1,126 @@
+"""Traps that an adversary found for aws-cli pairs: each lost something or made the status lie before it was mended."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from demo.seaweedfs import Server
+from runner.config.settings import Mode
+from runner.model.passes import Outcome
+from tests.integration.aws_cli_engine import MakeWorker, services, worker
+from tests.witness import aws, objects, put
+
+__all__ = ["services", "worker"]
+
+
+def put_all(server: Server, bucket: str, bodies: dict[str, bytes], place: Path) -> None:
+    """Many objects by one run."""
+    source = place / "source"
+    for key, body in bodies.items():
+        (source / key).parent.mkdir(parents=True, exist_ok=True)
+        (source / key).write_bytes(body)
+    aws(server, "s3", "cp", "--recursive", str(source), f"s3://{bucket}/")
+
+
+def codes(report: object) -> set[tuple[str, str]]:
+    return {(problem.path, problem.code) for problem in report.problems}  # type: ignore[attr-defined]
+
+
+def test_push_of_a_folder_in_place_of_a_file_removes_the_files_object(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "x").write_text("a file")
+    pushing = worker(Mode.PUSH, delete=True)
+    pushing.sync()
+    (tmp_path / "f" / "x").unlink()
+    (tmp_path / "f" / "x").mkdir()
+    (tmp_path / "f" / "x" / "y").write_text("below a folder")
+    assert pushing.sync().deleted_remote == 1
+    assert {key for key in objects(seaweed, bucket) if not key.startswith(".runner-trash/")} == {"x/y"}
+
+
+def test_pull_through_an_excluded_symlink_writes_nothing_outside(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "d").symlink_to(outside)
+    (tmp_path / "f" / "e").write_text("mine")
+    put_all(seaweed, bucket, {"d/x": b"x", "e/x": b"x"}, tmp_path)
+    report = worker(Mode.PULL, exclude=("d", "e")).sync()
+    assert list(outside.iterdir()) == []
+    assert codes(report) == {("d/x", "behind-link"), ("e/x", "file-in-the-way")}
+    assert report.hydrated
+
+
+def test_pull_of_a_name_too_long_for_the_clis_temporary_is_a_lasting_problem(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    wide, long = "é" * 127, "a" * 255
+    put_all(seaweed, bucket, {wide: b"x", long: b"x"}, tmp_path)
+    report = worker(Mode.PULL).sync()
+    assert codes(report) == {(wide, "name-too-long")}
+    assert report.hydrated
+    assert (tmp_path / "f" / long).exists()
+
+
+def test_pull_of_many_twins_that_are_gone_is_no_move_to_one_new_twin(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    put_all(seaweed, bucket, {f"{number}": b"same" for number in range(12)}, tmp_path)
+    pulling = worker(Mode.PULL, delete=True)
+    pulling.sync()
+    aws(seaweed, "s3", "rm", "--recursive", f"s3://{bucket}/")
+    put(seaweed, bucket, "new", b"same", tmp_path)
+    report = pulling.sync()
+    assert report.outcome is Outcome.HALTED
+    assert report.halt
+    assert report.halt.brake == "max-delete"
+
+
+def test_pull_over_an_edit_of_the_same_size_and_second_keeps_the_edit(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    put(seaweed, bucket, "a", b"theirs", tmp_path)
+    pulling = worker(Mode.PULL)
+    pulling.sync()
+    file = tmp_path / "f" / "a"
+    second = file.stat().st_mtime_ns // 1_000_000_000 * 1_000_000_000
+    file.write_bytes(b"edited")
+    os.utime(file, ns=(second, second + 999_000_000))
+    pulling.sync()
+    assert file.read_bytes() == b"theirs"
+    file.unlink()
+    assert pulling.engine.trash_restore("a") == ["a"]
+    assert file.read_bytes() == b"edited"
+
+
+def test_pull_leaves_archived_objects_where_they_are_and_says_so(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    put(seaweed, bucket, "plain", b"x", tmp_path)
+    body = str(tmp_path / "body")
+    where = ("--bucket", bucket, "--key", "cold", "--body", body, "--storage-class", "GLACIER")
+    aws(seaweed, "s3api", "put-object", *where)
+    report = worker(Mode.PULL).sync()
+    assert codes(report) == {("cold", "archived")}
+    assert report.downloaded == 1
+    assert report.hydrated
+
+
+@pytest.mark.parametrize("mode", [Mode.PUSH, Mode.PULL])
+def test_a_pass_beside_links_in_a_circle_in_an_excluded_folder_ends(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path, mode: Mode
+) -> None:
+    modules = tmp_path / "f" / "node_modules" / "p"
+    modules.mkdir(parents=True)
+    for name in "abc":  # the CLI alone would walk 3^40 ways, though all of them are excluded
+        (modules / name).symlink_to("..")
+    (tmp_path / "f" / "here").write_text("x")
+    put(seaweed, bucket, "there", b"x", tmp_path)
+    report = worker(mode, exclude=("node_modules/*",), timeout=20).sync()
+    assert report.outcome is Outcome.DONE
+    assert report.uploaded + report.downloaded == 1
