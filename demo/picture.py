@@ -22,7 +22,7 @@ from runner.cli.status import table
 
 TARGET = Path(__file__).parent.parent / "docs" / "status.svg"
 RUNNER = [str(Path(sys.executable).parent / "runner"), "--config", "sync.yaml"]
-WIDTH = 120
+WIDTH = 126
 CONFIG = """\
 defaults: {{endpoint_url: "{endpoint_url}", every: 60s}}
 supervisor: {{runtime_dir: ./run}}

@@ -99,6 +99,20 @@ def test_once_and_plan_are_answered_by_the_running_workers(two_pairs: Runner, bu
     assert "a/planned" in objects(two_pairs.server, bucket)
 
 
+def test_check_online_beside_a_running_runner_proves_and_leaves_nothing(two_pairs: Runner, bucket: str) -> None:
+    before = objects(two_pairs.server, bucket)
+    done = two_pairs.run("check", "--online")
+    assert done.returncode == 0, done.stderr
+    proofs = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
+    assert {(pair, verdict) for pair, item, verdict, _said in proofs if item in ("write", "delete", "list")} == {
+        ("a", "ok"),
+        ("b", "ok"),
+    }
+    assert objects(two_pairs.server, bucket) == before
+    secret = two_pairs.server.environment["AWS_SECRET_ACCESS_KEY"]
+    assert secret not in done.stdout + done.stderr
+
+
 def test_verify_finds_a_difference_and_problems_are_listed(two_pairs: Runner, tmp_path: Path) -> None:
     assert two_pairs.run("verify", "a").returncode == 0
     two_pairs.run("pause", "a")
