@@ -20,12 +20,14 @@ class Deletions:
 
     count: deletions that are no moves. remembered: files of the last good pass. left: files that the side that
     decides (the folder of a push, the listing of a pull) still shows. emptied: the brake for a side without files.
+    unmarked: that side carries no marker (a read-only source): nothing but its files proves that it is the same.
     """
 
     count: int
     remembered: int
     left: int
     emptied: str = "emptied-folder"
+    unmarked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,11 @@ class Brake:
 def judge(plan: Deletions, max_delete: Share | int) -> Brake | None:
     """The brake that stops this plan, None when it may go on."""
     unlimited = isinstance(max_delete, Share) and max_delete.share >= 1.0
-    if plan.count == 0 or unlimited:
+    if plan.count == 0:
+        return None
+    if plan.unmarked and plan.left == 0:
+        return Brake(plan.emptied, "the folder is empty, and read-only: no marker in it can prove that it is the same")
+    if unlimited:
         return None
     if plan.left == 0 and plan.remembered >= COUNTS_FROM:
         what = "the folder is empty" if plan.emptied == "emptied-folder" else "the bucket's listing is empty"

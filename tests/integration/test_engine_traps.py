@@ -1,5 +1,6 @@
 """Traps that an adversary found for aws-cli pairs: each lost something or made the status lie before it was mended."""
 
+import json
 import os
 from pathlib import Path
 
@@ -124,3 +125,68 @@ def test_a_pass_beside_links_in_a_circle_in_an_excluded_folder_ends(
     report = worker(mode, exclude=("node_modules/*",), timeout=20).sync()
     assert report.outcome is Outcome.DONE
     assert report.uploaded + report.downloaded == 1
+
+
+def test_push_with_a_refused_key_beside_a_file_that_changes_is_not_in_sync(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    deny = {"Effect": "Deny", "Principal": "*", "Action": ["s3:PutObject"], "Resource": [f"arn:aws:s3:::{bucket}/no"]}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    aws(seaweed, "s3api", "put-bucket-policy", "--bucket", bucket, "--policy", policy)
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "no").write_text("never accepted")
+    changing = tmp_path / "f" / "changing"
+    changing.write_text("0")
+    pushing = worker(Mode.PUSH)
+    pushing.on_run = lambda: changing.write_text("1") if changing.read_text() == "0" else None
+    report = pushing.sync()
+    assert report.outcome is Outcome.DONE_WITH_PROBLEMS
+    assert codes(report) == {("", "transfer-failed")}
+
+
+def test_push_of_an_emptied_read_only_source_halts_however_few_files_it_had(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "only").write_text("x")
+    pushing = worker(Mode.PUSH, delete=True)
+    pushing.sync()
+    (tmp_path / "f" / "only").unlink()
+    pushing.private.read_only_source = True  # an unmounted volume leaves no marker behind that could be missed
+    report = pushing.sync()
+    assert report.outcome is Outcome.HALTED
+    assert report.halt
+    assert report.halt.brake == "emptied-folder"
+    assert "only" in objects(seaweed, bucket)
+
+
+def test_push_to_another_endpoint_of_the_environment_deletes_nothing(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "mine").write_text("x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", seaweed.endpoint_url.replace("127.0.0.1", "localhost"))
+    pushing = worker(Mode.PUSH, delete=True, endpoint_url=None)
+    pushing.sync()
+    put(seaweed, bucket, "theirs", b"x", tmp_path)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", seaweed.endpoint_url)
+    report = pushing.sync()
+    assert report.deleted_remote == 0
+    assert "localhost" in report.message
+    assert pushing.sync().deleted_remote == 1
+
+
+def test_pull_without_room_makes_some_by_what_the_bucket_has_no_more(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(seaweed, bucket, "old", b"x", tmp_path)
+    pulling = worker(Mode.PULL, delete=True)
+    pulling.sync()
+    aws(seaweed, "s3", "mv", f"s3://{bucket}/old", f"s3://{bucket}/new")
+    with monkeypatch.context() as full:
+        full.setattr("runner.engine.aws_cli.pull.has_room", lambda _one, _size: False)
+        report = pulling.sync()
+    assert codes(report) == {("", "no-room")}
+    assert report.deleted_local == 1
+    assert pulling.sync().hydrated
+    assert (tmp_path / "f" / "new").exists()

@@ -50,3 +50,10 @@ def test_token_hangs_on_brake_and_paths_and_their_borders() -> None:
     assert len(tokens) == 4
     assert all(len(text) == 16 for text in tokens)
     assert token("a", iter([b"x", b"y"])) in tokens
+
+
+@pytest.mark.parametrize("max_delete", [HALF, ALL, 100])
+def test_judge_of_an_emptied_folder_without_a_marker_brakes_whatever_is_allowed(max_delete: Share | int) -> None:
+    assert name(judge(Deletions(1, 1, 0, unmarked=True), max_delete)) == "emptied-folder"
+    assert name(judge(Deletions(1, 2, 1, unmarked=True), max_delete)) == ""
+    assert judge(Deletions(0, 1, 0, unmarked=True), max_delete) is None

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runner.config.settings import Mode
+from runner.config.settings import Mode, Pair
 from runner.engine.aws_cli import plan, remote_trash, verification
 from runner.engine.aws_cli.braking import approved_tokens
 from runner.engine.aws_cli.memory import Memory, MemoryCorruptError, path_bytes, set_aside
@@ -22,6 +22,7 @@ from runner.engine.aws_cli.one_pass import (
 from runner.engine.aws_cli.proof import FolderProof, Proven
 from runner.engine.aws_cli.pull import pull
 from runner.engine.aws_cli.push import push
+from runner.engine.aws_cli.same_place import endpoint_may_be_elsewhere
 from runner.engine.interface import (
     Difference,
     Engine,
@@ -129,6 +130,7 @@ class AwsCliEngine:
 
     def _run_pass(self) -> PassReport:
         surroundings = self._surroundings
+        self._proof.pair = self._aimed()
         proven = self._proof.prove(lambda token: token in approved_tokens(surroundings), surroundings.wall_clock())
         if isinstance(proven, Halt):
             return PassReport(Outcome.HALTED, proven.reason, halt=proven)
@@ -186,6 +188,17 @@ class AwsCliEngine:
 
     # ── the outside ──
 
+    def _aimed(self) -> Pair:
+        """The pair with the endpoint it really means: an environment that names another server is another target.
+
+        Raises CredentialsError, ServiceUnavailableError.
+        """
+        pair = self._surroundings.pair
+        if not endpoint_may_be_elsewhere(pair, os.environ):
+            return pair
+        found = self._credentials.lookup(CredentialRequest.of(pair, os.environ)).endpoint_url
+        return pair.model_copy(update={"endpoint_url": found})
+
     def _client(self) -> Client:
         """S3 with credentials looked up now. Raises CredentialsError, ServiceUnavailableError."""
         pair = self._surroundings.pair
@@ -223,6 +236,7 @@ class AwsCliEngine:
     @contextmanager
     def _looking(self) -> Iterator[OnePass]:
         """A pass that changes nothing, memory included. Raises UserError."""
+        self._proof.pair = self._aimed()
         memory, _path = self._proof.look()
         try:
             one = OnePass(self._surroundings, self._proof, memory, self._client, read_only=True)

@@ -74,7 +74,8 @@ def _is_protected(one: OnePass, scan: ScanResult, raw: bytes) -> bool:
 def deletions(one: OnePass, scan: ScanResult) -> brakes.Deletions:
     """What the brakes must know about `doomed`."""
     count = one.seen.number("SELECT count(*) FROM doomed") - braking.moves(one)
-    return brakes.Deletions(count, one.memory.count_files(), scan.files, "emptied-folder")
+    unmarked = one.proof.private.read_only_source
+    return brakes.Deletions(count, one.memory.count_files(), scan.files, "emptied-folder", unmarked)
 
 
 def brake(one: OnePass, scan: ScanResult) -> None:

@@ -145,8 +145,7 @@ class FolderProof:
             marker = markers.create(self.private, self.pair, now)
         elif not marker.belongs_to(self.pair):
             note = (
-                f"the folder was synced with s3://{printable(marker.bucket)}/{printable(marker.prefix)} before: "
-                "its memory is set aside and this pass deletes nothing"
+                f"the folder was synced with {_target(marker)} before: its memory is set aside, nothing is deleted now"
             )
             marker = self._retargeted(marker)
         self._known_id = marker.pair_id
@@ -279,3 +278,9 @@ class FolderProof:
             f"{shown} carries another marker than before: another volume? Nothing is changed until the right one is "
             "back, or until the folder is approved as a new one"
         )
+
+
+def _target(marker: Marker) -> str:
+    return (
+        f"s3://{printable(marker.bucket)}/{printable(marker.prefix)} at {printable(marker.endpoint_url or 'Amazon S3')}"
+    )

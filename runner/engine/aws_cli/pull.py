@@ -41,6 +41,8 @@ def pull(one: OnePass) -> None:
     one.trash.expire(one.now)
     if incoming and not has_room(one, size):
         one.problem(Side.LOCAL, "", "no-room", _no_room(one, size))
+        if one.pair.delete and not one.first:
+            departures.remove(one)  # by way of the trash, which gives way, it may be what makes room
         return
     made_folders.foresee(one)
     arrivals.make_marked_folders(one)

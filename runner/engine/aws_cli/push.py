@@ -65,17 +65,21 @@ def needs_listing(one: OnePass) -> bool:
 def _transfer(one: OnePass, scan: ScanResult, exclusions: Exclusions) -> None:
     """Everything that changes something."""
     counts, verdict = _sync(one, scan, exclusions)
-    # A file that is cut while it is sent fails in the CLI; as long as enough files changed, nothing else has failed.
+    # A file that is cut while it is sent fails in the CLI. As long as enough files changed, nothing else needs to have
+    # failed: the same run again tells, now that they may stand still.
     only_busy = counts.failed > 0 and counts.failed <= settling.count_changed(one)
+    if only_busy:
+        counts, verdict = _sync(one, scan, exclusions)
+        only_busy = counts.failed <= settling.count_changed(one)
     if verdict.outcome is Outcome.FAILED and not only_busy:
         raise PassFailedError(verdict.message, retry=verdict.retry, permanent=verdict.permanent)
     if exclusions.follow_links is False:
         _push_linked(one)
     placeholders.put(one, scan)
     settling.settle(one, scan, moved=counts.moved > 0 or only_busy, whole=counts.failed == 0)
-    if counts.failed and not only_busy:
+    if counts.failed:
         reason = f"{verdict.message}: {counts.error_lines[-1]}" if counts.error_lines else verdict.message
-        one.problem(Side.LOCAL, "", "transfer-failed", reason, permanent=True)
+        one.problem(Side.LOCAL, "", "transfer-failed", reason, permanent=not only_busy)
     if one.pair.delete and not one.first:
         orphans.remove(one)
 
