@@ -8,6 +8,7 @@ import contextlib
 import fnmatch
 import functools
 import gc
+import logging
 import os
 import sys
 import threading
@@ -69,12 +70,19 @@ class Template:
         os.environ.update(environment)
         os.environ[_DATA_PATH] = f"{users}{os.pathsep}{self._data_path}" if users else self._data_path
         sys.argv = ["aws", *argv]
+        if not _wants_debug(argv):
+            # The CLI's loggers stand at DEBUG and only a handler drops the records: one for each file and filter.
+            logging.disable(logging.INFO)
         from awscli.clidriver import create_clidriver
 
         driver = create_clidriver()
         if users == self._users_data_path:
             driver.session.register_component("data_loader", self._loader)
         return int(driver.main(list(argv)) or 0)
+
+
+def _wants_debug(argv: Sequence[str]) -> bool:
+    return any(len(argument) > 2 and "--debug".startswith(argument) for argument in argv)
 
 
 def _widen_filter_cache() -> None:
