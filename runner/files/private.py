@@ -105,6 +105,14 @@ class Private:
             raise PrivateError(_cannot_make(directory, error), "correct supervisor.state_dir") from None
         return directory / _STATE_NAME
 
+    def is_same_now(self) -> bool:
+        """The path still leads to this very directory: not removed with all that was in the folder, not made anew."""
+        try:
+            named = os.stat(self.path, follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(named, os.fstat(self.fd))
+
     def subfolder(self, name: str) -> int:
         """A new descriptor of `tmp` or `trash`, made when missing (0700). Raises OSError, ELOOP for a planted link."""
         with suppress(FileExistsError):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,32 @@ def test_pull_without_room_makes_some_by_what_the_bucket_has_no_more(
     assert report.deleted_local == 1
     assert pulling.sync().hydrated
     assert (tmp_path / "f" / "new").exists()
+
+
+def test_a_folder_that_lost_its_private_place_syncs_again_once_it_is_approved(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "a").write_text("x")
+    pushing = worker(Mode.PUSH, delete=True)
+    pushing.sync()
+    shutil.rmtree(tmp_path / "f" / ".runner")
+    halted = pushing.sync()
+    assert halted.halt
+    assert halted.halt.brake == "marker-missing"
+    assert not (tmp_path / "f" / ".runner").exists()
+    pushing.token = halted.halt.token
+    assert pushing.sync().outcome is Outcome.DONE
+    (tmp_path / "f" / "a").rename(tmp_path / "f" / "b")
+    assert pushing.sync().deleted_remote == 1
+
+
+def test_verify_names_objects_that_cannot_be_files_here(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    put_all(seaweed, bucket, {"a": b"x", ".runner/x": b"x"}, tmp_path)
+    pulling = worker(Mode.PULL)
+    pulling.sync()
+    assert [(found.path, found.reason) for found in pulling.engine.verify(content=False)] == [
+        (".runner/x", "only-remote")
+    ]

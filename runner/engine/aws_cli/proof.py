@@ -75,7 +75,7 @@ class FolderProof:
 
         Raises OSError, sqlite3.OperationalError, MarkerExistsError (try again).
         """
-        if not self.folder.is_same_now():
+        if not (self.folder.is_same_now() and self.private.is_same_now()):
             halt = self._follow_the_path(approves)
             if halt is not None:
                 return halt

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 from runner.config.settings import EmptyFolders, Mode
 from runner.engine.aws_cli import blocked, content, orphans, push
-from runner.engine.aws_cli.memory import path_text
+from runner.engine.aws_cli.memory import path_bytes, path_text
 from runner.engine.aws_cli.one_pass import OnePass
 from runner.engine.interface import Difference
+from runner.model.problem import Side
 from runner.store.errors import ArchivedObjectError, NoSuchKeyError, PreconditionFailedError
 
 _BLOCK = 1024 * 1024
+# Names that cannot be on the other side at all.
+_NO_TWIN = frozenset(
+    {"impossible-name", "name-too-long", "path-too-long", "key-too-long", "not-utf-8", "forbidden-key"}
+)
 
 
 def differences(one: OnePass, *, content: bool) -> Iterator[Difference]:
@@ -35,6 +40,12 @@ def differences(one: OnePass, *, content: bool) -> Iterator[Difference]:
     for problem in one.problems.values():
         if problem.code in {"unreadable-file", "unreadable-folder"}:
             yield Difference(problem.path, "unreadable")
+        elif problem.code in _NO_TWIN and not _is_listed(one, problem.path):
+            yield Difference(problem.path, "only-local" if problem.side is Side.LOCAL else "only-remote")
+
+
+def _is_listed(one: OnePass, path: str) -> bool:
+    return next(one.seen.rows("SELECT 1 FROM there WHERE path = ?", (path_bytes(path),)), None) is not None
 
 
 def _by_name(one: OnePass) -> Iterator[Difference]:
