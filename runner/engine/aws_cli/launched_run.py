@@ -11,7 +11,7 @@ from itertools import count
 from runner.engine.aws_cli.run_request import NOT_WANTED_EXIT_CODE, RunRequest, Ticket
 from runner.engine.aws_cli.started_run import End, kill_session
 from runner.model.errors import PermanentFailureError
-from runner.wire.channel import Channel
+from runner.wire.channel import Channel, Received
 
 START_TIMEOUT_SECONDS = 20.0  # warming up, and asking a new program for its version
 _LOST_SECONDS = 2.0
@@ -29,8 +29,12 @@ class RunRefusedError(Exception):
 class LaunchedRun:
     """See StartedRun."""
 
-    def __init__(self, channel: Channel, run_id: int, started: dict[str, object], pidfd: int) -> None:
+    def __init__(
+        self, channel: Channel, run_id: int, started: dict[str, object], pidfd: int, next_words: list[Received]
+    ) -> None:
+        """next_words: what arrived together with `started`; for a run that ends at once that is its end."""
         self._channel = channel
+        self._next_words = next_words
         self._run_id = run_id
         self._pidfd = pidfd
         self._end: End | None = None
@@ -68,7 +72,8 @@ class LaunchedRun:
 
     def end(self) -> End | None:
         if self._end is None:
-            for received in self._channel.receive():
+            words, self._next_words = [*self._next_words, *self._channel.receive()], []
+            for received in words:
                 _close_all(received.fds)
                 if received.type == "ended" and received.message.get("run_id") == self._run_id:
                     self._end = _end_of(received.message)
@@ -111,10 +116,11 @@ def _wait_for_start(
     while True:
         select.select([channel], [channel] if channel.wants_write else [], [], 0.2)
         channel.flush()
-        for received in channel.receive():
+        words = channel.receive()
+        for index, received in enumerate(words):
             if received.message.get("run_id") == run_id and received.type == "started":
                 pidfd = received.fds[0] if received.fds else -1
-                return LaunchedRun(channel, run_id, received.message, pidfd)
+                return LaunchedRun(channel, run_id, received.message, pidfd, words[index + 1 :])
             _close_all(received.fds)
             if received.message.get("run_id") == run_id and received.type == "refused":
                 raise _refusal(received.message)
