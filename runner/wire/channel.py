@@ -82,9 +82,12 @@ class Channel:
                 self._socket.sendmsg([data], ancillary, socket.MSG_NOSIGNAL)
             except BlockingIOError:
                 return
-            except OSError:
+            except ConnectionError:
                 self._nobody_listens = True
                 self._drop_waiting()
+                return
+            except OSError:  # no memory, too many descriptors on their way: half a conversation is worse than none
+                self.closed = True
                 return
             self._waiting.popleft()
             _close_all(fds)

@@ -278,6 +278,7 @@ def test_runs_end_in_time_order_and_leave_no_descriptor(
 ) -> None:
     pair = make_pair(bucket, folder_with(tmp_path, {}), endpoint_url=seaweed.endpoint_url)
     run(pair, warm.connect, tmp_path)
+    time.sleep(0.5)  # the launcher closes its end of that run when it hears of it
     before = len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{warm.process.pid}/fd"))
     for _ in range(3):
         run(pair, warm.connect, tmp_path)
