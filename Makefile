@@ -11,6 +11,8 @@ INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check -c requir
 KEEP ?=
 MINUTES ?= 10
 PYTEST_ARGS ?=
+# these tests mostly wait for other processes; each file stays in one process, with a server of its own
+SIDE_BY_SIDE ?= -n 4 --dist loadfile
 
 .PHONY: help demo test lint format type layers unit integration e2e bench soak docs clean lock
 
@@ -51,10 +53,10 @@ unit: $(VENV)/.test-ready  ## tests without a process or a server: seconds
 	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
 
 integration: $(VENV)/.test-ready  ## tests on a real S3 server with real forks
-	$(BIN)/python -m pytest tests/integration $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/integration $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 e2e: $(VENV)/.test-ready  ## tests of the installed command
-	$(BIN)/python -m pytest tests/end_to_end $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/end_to_end $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 bench: $(VENV)/.test-ready  ## the figures of docs/benchmarks.md, from one run
 	$(BIN)/python -m benchmarks

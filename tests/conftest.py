@@ -7,7 +7,7 @@ import pytest
 
 from demo import seaweedfs
 from tests import radosgw
-from tests.witness import aws
+from tests.witness import make_bucket
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +20,7 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweedfs.Serv
 @pytest.fixture
 def bucket(seaweed: seaweedfs.Server) -> str:
     """The name of a fresh, empty bucket."""
-    name = f"b-{uuid4().hex[:12]}"
-    aws(seaweed, "s3api", "create-bucket", "--bucket", name)
-    return name
+    return make_bucket(seaweed, f"b-{uuid4().hex[:12]}")
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +35,4 @@ def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[seaweedfs.Server]
 @pytest.fixture
 def ceph_bucket(ceph: seaweedfs.Server) -> str:
     """The name of a fresh, empty bucket on radosgw."""
-    name = f"b-{uuid4().hex[:12]}"
-    aws(ceph, "s3api", "create-bucket", "--bucket", name)
-    return name
+    return make_bucket(ceph, f"b-{uuid4().hex[:12]}")

@@ -1,12 +1,16 @@
-"""The real AWS CLI beside this interpreter, as a witness that is not ours, and waiting for conditions."""
+"""Witnesses that are not ours: boto3 for the common looks (quick), the real AWS CLI for all else; and waiting."""
 
-import json
+import functools
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
 
 from demo import seaweedfs
 
@@ -19,17 +23,36 @@ def aws(server: seaweedfs.Server, *arguments: str) -> str:
     return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
 
 
+@functools.cache
+def s3(endpoint_url: str) -> Any:
+    """A boto3 client of a test server."""
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        aws_access_key_id=seaweedfs.ACCESS_KEY,
+        aws_secret_access_key=seaweedfs.SECRET_KEY,
+        region_name="us-east-1",
+        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 3, "mode": "standard"}),
+    )
+
+
 def objects(server: seaweedfs.Server, bucket: str, prefix: str = "") -> dict[str, int]:
     """Key -> size of everything below the prefix."""
-    out = aws(server, "s3api", "list-objects-v2", "--bucket", bucket, "--prefix", prefix, "--output", "json")
-    return {row["Key"]: row["Size"] for row in json.loads(out or "{}").get("Contents", [])}
+    pages = s3(server.endpoint_url).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {row["Key"]: row["Size"] for page in pages for row in page.get("Contents", [])}
 
 
-def put(server: seaweedfs.Server, bucket: str, key: str, body: bytes, folder: Path) -> None:
-    """Writes one object; folder: where the body may wait."""
-    source = folder / "body"
-    source.write_bytes(body)
-    aws(server, "s3api", "put-object", "--bucket", bucket, "--key", key, "--body", str(source))
+def put(
+    server: seaweedfs.Server, bucket: str, key: str, body: bytes, _folder: Path | None = None, **options: str
+) -> None:
+    """Writes one object; options are those of boto3's put_object."""
+    s3(server.endpoint_url).put_object(Bucket=bucket, Key=key, Body=body, **options)
+
+
+def make_bucket(server: seaweedfs.Server, bucket: str) -> str:
+    """An empty bucket; its name."""
+    s3(server.endpoint_url).create_bucket(Bucket=bucket)
+    return bucket
 
 
 def wait_until(holds: Callable[[], object], what: str, timeout_seconds: float = 20.0) -> None:

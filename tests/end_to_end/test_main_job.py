@@ -138,12 +138,12 @@ def test_wrong_credentials_are_said_plainly_and_heal_without_a_restart(
 
 def test_an_endpoint_that_goes_down_and_comes_back_is_survived(tmp_path: Path) -> None:
     from tests.end_to_end.harness import runner_in
-    from tests.witness import aws
+    from tests.witness import make_bucket
 
     server = seaweedfs.start(tmp_path / "s3")
     port = int(server.endpoint_url.rpartition(":")[2])
     try:
-        aws(server, "s3api", "create-bucket", "--bucket", "outage")
+        make_bucket(server, "outage")
         with runner_in(server, tmp_path) as runner:
             (tmp_path / "up").mkdir()
             runner.write_config([{"name": "up", "bucket": "outage", "folder": "up", "mode": "push", "every": "1s"}])

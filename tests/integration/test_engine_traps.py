@@ -104,9 +104,7 @@ def test_pull_leaves_archived_objects_where_they_are_and_says_so(
     worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
 ) -> None:
     put(seaweed, bucket, "plain", b"x", tmp_path)
-    body = str(tmp_path / "body")
-    where = ("--bucket", bucket, "--key", "cold", "--body", body, "--storage-class", "GLACIER")
-    aws(seaweed, "s3api", "put-object", *where)
+    put(seaweed, bucket, "cold", b"x", StorageClass="GLACIER")
     report = worker(Mode.PULL).sync()
     assert codes(report) == {("cold", "archived")}
     assert report.downloaded == 1
@@ -220,3 +218,32 @@ def test_verify_names_objects_that_cannot_be_files_here(
     assert [(found.path, found.reason) for found in pulling.engine.verify(content=False)] == [
         (".runner/x", "only-remote")
     ]
+
+
+def test_an_approval_that_stays_in_the_config_lets_one_plan_through_and_no_other(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+) -> None:
+    def fill() -> None:
+        for number in range(12):
+            (tmp_path / "f" / f"{number}").write_text("x")
+
+    def empty() -> None:
+        for number in range(12):
+            (tmp_path / "f" / f"{number}").unlink()
+
+    (tmp_path / "f").mkdir()
+    fill()
+    pushing = worker(Mode.PUSH, delete=True)
+    pushing.sync()
+    empty()
+    halted = pushing.sync()
+    assert halted.halt
+    pushing.restart(approve=halted.halt.token)
+    assert pushing.sync().deleted_remote == 12
+    fill()
+    pushing.sync()
+    empty()
+    again = pushing.sync()
+    assert again.outcome is Outcome.HALTED
+    assert again.halt
+    assert again.halt.token != halted.halt.token

@@ -22,7 +22,7 @@ from runner.store.errors import (
     StoppedError,
     UnreachableError,
 )
-from tests.witness import aws
+from tests.witness import aws, make_bucket, put
 
 
 def make_pair(bucket: str, **keys: object) -> Pair:
@@ -69,12 +69,9 @@ def test_awkward_key_is_the_same_object_to_the_aws_cli(client: Client, seaweed: 
     assert aws(seaweed, "s3", "cp", f"s3://{bucket}/plus+ %20&ü#?.txt", "-") == "mine"
 
 
-def test_listing_of_2500_keys_comes_in_pages_each_key_once(
-    client: Client, seaweed: Server, bucket: str, tmp_path: Path
-) -> None:
+def test_listing_of_2500_keys_comes_in_pages_each_key_once(client: Client, seaweed: Server, bucket: str) -> None:
     for number in range(2500):
-        (tmp_path / f"{number:04}").write_bytes(b"x")
-    aws(seaweed, "s3", "cp", "--recursive", "--only-show-errors", str(tmp_path), f"s3://{bucket}/many/")
+        put(seaweed, bucket, f"many/{number:04}", b"x")
     client.put("elsewhere", b"")
     before = client.requests.lists
     keys = [info.key for info in client.list("many/")]
@@ -230,7 +227,7 @@ def test_should_stop_ends_a_call(seaweed: Server, bucket: str) -> None:
 
 def test_two_endpoints_on_one_host_do_not_mix(seaweed: Server, bucket: str, tmp_path: Path) -> None:
     with running(tmp_path) as other:
-        aws(other, "s3api", "create-bucket", "--bucket", bucket)
+        make_bucket(other, bucket)
         one, two = make_client(seaweed.endpoint_url, bucket), make_client(other.endpoint_url, bucket)
         for _ in range(3):
             one.put("where", b"one")
