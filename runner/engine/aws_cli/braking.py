@@ -32,11 +32,13 @@ def brake(one: OnePass, plan: brakes.Deletions) -> None:
     if found is None:
         return
     paths = [row[0] for row in one.seen.rows("SELECT path FROM doomed ORDER BY path")]
-    tokens = approved_tokens(one.surroundings)
-    if any(one.memory.plan_covers(token, paths) for token in tokens):
+    approved = [token for token in approved_tokens(one.surroundings) if one.memory.plan_covers(token, paths)]
+    if approved:
+        one.approved = approved
         one.log("WARNING", f"{found.reason}: approved, going on")
         return
-    token = brakes.token(found.name, paths)
+    spent = one.memory.spent_plans  # an `approve:` that stays in a config must not fit the same paths for ever
+    token = brakes.token(found.name, [*paths, b"%d" % spent] if spent else paths)
     one.memory.show_plan(token, found.name, paths)
     sample = tuple(path_text(path) for path in paths[: brakes.SAMPLE_PATHS])
     raise PassHaltedError(Halt(found.name, found.reason, token, len(paths), sample))

@@ -168,6 +168,8 @@ class AwsCliEngine:
     def _done(self, one: OnePass) -> PassReport:
         if one.first:
             one.memory.set_first_pass_done()
+        for token in one.approved:
+            one.memory.spend_plan(token)
         problems = one.dated_problems()
         real = [problem for problem in problems if problem.code not in _HARMLESS]
         if not real:

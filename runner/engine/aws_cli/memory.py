@@ -166,6 +166,20 @@ class Memory:
         ask = "SELECT 1 FROM shown WHERE token = ? AND path = ?"
         return all(self.connection.execute(ask, (token, path)).fetchone() for path in paths)
 
+    @property
+    def spent_plans(self) -> int:
+        """How many approved plans have gone through."""
+        return int(self._meta("spent_plans") or 0)
+
+    def spend_plan(self, token: str) -> None:
+        """It has gone through: the same deletions another day are another plan, for another yes."""
+        with self.writing():
+            for table in ("plans", "shown"):
+                self.connection.execute(f"DELETE FROM {table} WHERE token = ?", (token,))
+            self.connection.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('spent_plans', ?)", (str(self.spent_plans + 1),)
+            )
+
     # ── the run of a pull ──
 
     def record_run(self, started_at: float, names_query: str, lookalikes: Iterable[bytes]) -> None:

@@ -104,6 +104,7 @@ class OnePass:
         self.read_only = read_only
         self.impossible: set[str] = set()
         self.walk_is_bounded = True
+        self.approved: list[str] = []  # the tokens by which this pass's deletions were let through
         self.listed = False
         self.unordered = False
         self.status = ExitStatus(code=0)  # of the last run

@@ -135,7 +135,7 @@ class FolderProof:
     ) -> Proven | Halt:
         note, as_new = corrupt, False
         if standing in {Standing.MISSING, Standing.FOREIGN}:
-            halt = self._halt(standing.value, self._sentence(standing))
+            halt = self._halt(standing.value, self._sentence(standing), marker)
             if not approves(halt.token):
                 if memory:
                     memory.close()
@@ -238,7 +238,7 @@ class FolderProof:
     def _move(self, folder: Folder, private: Private, approves: Callable[[str], bool]) -> Halt | None:
         marker = markers.read(private)
         if marker is not None and self._known_id and marker.pair_id != self._known_id:
-            halt = self._halt(Standing.FOREIGN.value, self._sentence(Standing.FOREIGN))
+            halt = self._halt(Standing.FOREIGN.value, self._sentence(Standing.FOREIGN), marker)
             if not approves(halt.token):
                 return halt
         lock_fd = self._lock(private)
@@ -263,8 +263,10 @@ class FolderProof:
 
     # ── sentences ──
 
-    def _halt(self, brake: str, reason: str, *, approvable: bool = True) -> Halt:
-        token = brakes.token(brake, [path_bytes(str(self.pair.folder)), self._known_id.encode()]) if approvable else ""
+    def _halt(self, brake: str, reason: str, found: Marker | None = None, *, approvable: bool = True) -> Halt:
+        """found: the marker that is there, so that a yes to one volume is none to the next."""
+        facts = [str(self.pair.folder), self._known_id, *([found.pair_id] if found else [])]
+        token = brakes.token(brake, [path_bytes(fact) for fact in facts]) if approvable else ""
         return Halt(brake, reason, token, 0)
 
     def _sentence(self, standing: Standing) -> str:
