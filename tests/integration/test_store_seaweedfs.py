@@ -69,14 +69,14 @@ def test_awkward_key_is_the_same_object_to_the_aws_cli(client: Client, seaweed: 
     assert aws(seaweed, "s3", "cp", f"s3://{bucket}/plus+ %20&ü#?.txt", "-") == "mine"
 
 
-def test_listing_of_2500_keys_comes_in_pages_each_key_once(client: Client, seaweed: Server, bucket: str) -> None:
-    for number in range(2500):
+def test_listing_of_1200_keys_comes_in_pages_each_key_once(client: Client, seaweed: Server, bucket: str) -> None:
+    for number in range(1200):
         put(seaweed, bucket, f"many/{number:04}", b"x")
     client.put("elsewhere", b"")
     before = client.requests.lists
     keys = [info.key for info in client.list("many/")]
-    assert keys == [f"many/{number:04}" for number in range(2500)]
-    assert client.requests.lists - before == 3
+    assert keys == [f"many/{number:04}" for number in range(1200)]
+    assert client.requests.lists - before == 2
     assert client.lists_in_byte_order is True
 
 
