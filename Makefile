@@ -56,7 +56,7 @@ integration: $(VENV)/.test-ready  ## tests on a real S3 server with real forks
 	$(BIN)/python -m pytest tests/integration $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 e2e: $(VENV)/.test-ready  ## tests of the installed command
-	$(BIN)/python -m pytest tests/end_to_end $(SIDE_BY_SIDE) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/end_to_end -n 2 --dist loadfile $(PYTEST_ARGS)
 
 bench: $(VENV)/.test-ready  ## the figures of docs/benchmarks.md, from one run
 	$(BIN)/python -m benchmarks
