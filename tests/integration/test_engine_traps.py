@@ -247,3 +247,22 @@ def test_an_approval_that_stays_in_the_config_lets_one_plan_through_and_no_other
     assert again.outcome is Outcome.HALTED
     assert again.halt
     assert again.halt.token != halted.halt.token
+
+
+def test_push_of_a_read_only_source_whose_mount_is_gone_makes_nothing_there_and_goes_on_when_it_is_back(
+    worker: MakeWorker, tmp_path: Path
+) -> None:
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "a").write_text("x")
+    pushing = worker(Mode.PUSH, delete=True)
+    pushing.sync()
+    pushing.private.read_only_source = True
+    (tmp_path / "f").rename(tmp_path / "away")
+    (tmp_path / "f").mkdir()  # the bare mount point can be written
+    halted = pushing.sync()
+    assert halted.halt
+    assert halted.halt.brake == "marker-missing"
+    assert list((tmp_path / "f").iterdir()) == []
+    (tmp_path / "f").rmdir()
+    (tmp_path / "away").rename(tmp_path / "f")
+    assert pushing.sync().outcome is Outcome.DONE

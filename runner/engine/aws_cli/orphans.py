@@ -16,7 +16,7 @@ from runner.engine.aws_cli.placeholders import folder_of_mark
 from runner.files.scan_result import ScanResult
 from runner.model.problem import Side
 from runner.store.client import ObjectInfo
-from runner.store.errors import StoreError
+from runner.store.errors import NoSuchKeyError, PreconditionFailedError, StoreError
 from runner.store.keys import Refusal, path_of_key
 
 _CANDIDATES = """
@@ -108,17 +108,26 @@ def _remove_one(one: OnePass, keeper: remote_trash.Keeper, path: str, key: str, 
     """True when the object is gone (or was before)."""
     marked = folder_of_mark(path) if one.pair.empty_folders is EmptyFolders.INDEX_OBJECT else None
     is_mark = marked is not None or path.endswith("/")
-    if exists(one, marked or path.rstrip("/"), folder=is_mark) or not _is_as_listed(one, path, key, etag):
+    if exists(one, marked or path.rstrip("/"), folder=is_mark):
         return False
     try:
         keeper.keep(key, etag, path)
+    except NoSuchKeyError:
+        return True
+    except PreconditionFailedError:
+        _note_changed(one, path)
+        return False
     except StoreError as error:
         if error.status in (0, 503):
             raise
         one.problem(Side.REMOTE, path, "trash-failed", f"not deleted, because no copy could be kept: {error}")
         return False
-    # Some servers ignore the condition: the copy may have taken minutes, so look once more right before.
-    if keeper.active and not _is_as_listed(one, path, key, etag):
+    # Some servers ignore conditions, and the copy may have taken minutes: the look comes right before.
+    now = one.client.head(key)
+    if now is None:
+        return True
+    if not etag or now.etag != etag:
+        _note_changed(one, path)
         return False
     answer = one.client.delete(key, if_match=etag)
     if answer == "deleted":
@@ -126,14 +135,6 @@ def _remove_one(one: OnePass, keeper: remote_trash.Keeper, path: str, key: str, 
     elif answer == "changed":
         _note_changed(one, path)
     return answer != "changed"
-
-
-def _is_as_listed(one: OnePass, path: str, key: str, etag: str) -> bool:
-    """It is still the object of the listing; a newer one is a problem, one that is gone is none."""
-    now = one.client.head(key)
-    if now is not None and (not etag or now.etag != etag):
-        _note_changed(one, path)
-    return now is not None and bool(etag) and now.etag == etag
 
 
 def _note_changed(one: OnePass, path: str) -> None:

@@ -229,7 +229,8 @@ class FolderProof:
 
     def _may_move(self, folder: Folder, approves: Callable[[str], bool]) -> Halt | None:
         """Looks without making anything: an unmounted volume's mount point must stay clean."""
-        outside = self.private.read_only_source
+        # A read-only source carries no marker; what may be written now is another folder, or it would carry one.
+        outside = self.private.read_only_source and not folder.is_writable()
         if outside or folder.lstat(f"{PRIVATE_NAME}/{markers.NAME}") is not None:
             return None
         halt = self._halt(Standing.MISSING.value, self._sentence(Standing.MISSING))
