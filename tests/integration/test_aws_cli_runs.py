@@ -251,7 +251,7 @@ def test_stopped_upload_ends_by_interrupt_and_aborts_its_parts(
     assert result.verdict().outcome is Outcome.STOPPED
     assert result.counts.bytes_total == pytest.approx(30_000_000, rel=0.01)
     assert not is_alive(pids[0])
-    assert result.status.seconds < 10
+    assert result.status.seconds < 25
     uploads = aws(seaweed, "s3api", "list-multipart-uploads", "--bucket", bucket, "--query", "Uploads[].Key")
     assert "big" not in uploads
     assert keys(seaweed, bucket) == []
