@@ -62,6 +62,7 @@ def test_push_of_files_that_vanished_from_an_ordered_bucket_is_no_complaint(
     (tmp_path / "f").mkdir()
     for name in ("a", "b", "c"):
         (tmp_path / "f" / name).write_text("x")
+        os.utime(tmp_path / "f" / name, (1_600_000_000, 1_600_000_000))  # LastModified has whole seconds
     pushing = worker(Mode.PUSH)
     pushing.sync()
     aws(seaweed, "s3", "rm", f"s3://{bucket}/b")
