@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from runner.config.settings import Pair
-from runner.model.passes import PassReport, Progress, Trigger
+from runner.model.passes import WHOLE, PassReport, Progress, Trigger, Work
 from runner.wire.channel import Channel
 
 
@@ -20,6 +20,8 @@ class Surroundings:
     run_started/run_ended: the pid of an `aws` run, so that its memory is counted and it is killed with the worker.
     slot_acquire/slot_release: `max_concurrent_passes`; release once transfers run; release is idempotent.
     approved_token: the token a person approved, or "". wall_clock: seconds since the epoch.
+    only_push: asked as often as should_stop; true once the worker stops with a flush: uploads go on, downloads are cut
+    and no new one begins. should_stop stays false meanwhile, until the time is up.
     """
 
     pair: Pair
@@ -34,6 +36,7 @@ class Surroundings:
     approved_token: Callable[[], str]
     wall_clock: Callable[[], float]
     log: Callable[[str, str], None]  # level, message
+    only_push: Callable[[], bool] = lambda: False
 
 
 class ServiceUnavailableError(Exception):
@@ -86,8 +89,9 @@ class Finding:
 class Engine(Protocol):
     """Created in the worker after the pair's lock is held; `lock_fd` is handed to every run."""
 
-    def run_pass(self, trigger: Trigger) -> PassReport:
-        """One pass. Never raises for what can go wrong outside; a raised exception is a mistake of ours."""
+    def run_pass(self, trigger: Trigger, work: Work = WHOLE) -> PassReport:
+        """One pass over `work` (default: everything). Never raises for what can go wrong outside; a raised exception
+        is a mistake of ours. The report's scope says how far it looked, which may be further than it was asked to."""
 
     def plan(self) -> Iterator[PlannedAction]:
         """What a pass would do; changes nothing, state included."""

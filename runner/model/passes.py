@@ -18,6 +18,36 @@ class Trigger(StrEnum):
     FLUSH = "flush"
 
 
+class Scope(StrEnum):
+    """How far a pass looks. FULL: scan and listing. LOCAL: scan only; the remote side is taken to be as remembered.
+    PATHS: only the named local paths (and what is below them). KEYS: only the named keys of the bucket."""
+
+    FULL = "full"
+    LOCAL = "local"
+    PATHS = "paths"
+    KEYS = "keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a pass is to look at. paths: relative to the folder, for PATHS. keys: whole, with the prefix, for KEYS."""
+
+    scope: Scope = Scope.FULL
+    paths: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+
+
+WHOLE = Work()
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A path to be looked at again: it is still being written, or was not quiet for long enough."""
+
+    path: str
+    after_seconds: float
+
+
 class Outcome(StrEnum):
     """How a pass ended."""
 
@@ -78,6 +108,9 @@ class PassReport:
     way: how the AWS CLI was started, `warm` or `spawned`, with its version, for status.
     retry: whether trying again soon can help (False for done passes and for halts).
     hydrated: every object of the listing is in place or a permanent problem; None when the pass cannot tell.
+    scope: how far it looked; only FULL says something of the whole pair.
+    again: paths to ask for by a PATHS pass later. deferred_deletions: how many local deletions a PATHS pass found and
+    left to a LOCAL one, which knows moves and brakes.
     """
 
     outcome: Outcome
@@ -97,3 +130,6 @@ class PassReport:
     way: str = ""
     retry: bool = False
     permanent: bool = False  # a PermanentFailureError: the worker leaves, the supervisor marks the pair failed
+    scope: Scope = Scope.FULL
+    again: tuple[Again, ...] = ()
+    deferred_deletions: int = 0

@@ -15,7 +15,7 @@ from runner.config.settings import EngineName, Interval, Mode, Pair, Settings, S
 from runner.engine.interface import Difference, PlannedAction, Surroundings, TrashItem
 from runner.files.folder import Folder
 from runner.files.private import Private
-from runner.model.passes import Outcome, PassReport, Progress, Trigger
+from runner.model.passes import WHOLE, Outcome, PassReport, Progress, Trigger, Work
 from runner.model.problem import Problem, Side
 from runner.supervisor.child import Forked, fork_child
 from runner.worker.process import run_worker
@@ -47,7 +47,7 @@ class ScriptedEngine:
     journal: Path
     passes: int = 0
 
-    def run_pass(self, trigger: Trigger) -> PassReport:
+    def run_pass(self, trigger: Trigger, work: Work = WHOLE) -> PassReport:
         word = self.script[min(self.passes, len(self.script) - 1)]
         self.passes += 1
         with self.journal.open("a") as file:

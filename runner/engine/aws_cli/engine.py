@@ -35,7 +35,7 @@ from runner.files.folder import Folder
 from runner.files.private import Private
 from runner.files.trash import Trash
 from runner.model.errors import PermanentFailureError, UserError
-from runner.model.passes import Halt, Outcome, PassReport, Trigger
+from runner.model.passes import WHOLE, Halt, Outcome, PassReport, Trigger, Work
 from runner.model.problem import Problem
 from runner.store.client import Client
 from runner.store.credentials import CredentialClient, CredentialRequest, CredentialsError
@@ -67,8 +67,9 @@ class AwsCliEngine:
         self._proof = FolderProof(surroundings.pair, folder, private, lock_fd, surroundings.state_dir)
         self._credentials = CredentialClient(surroundings.connect)
 
-    def run_pass(self, trigger: Trigger) -> PassReport:
-        """One pass; what can go wrong outside is in the report."""
+    def run_pass(self, trigger: Trigger, work: Work = WHOLE) -> PassReport:
+        """One pass; what can go wrong outside is in the report. `work` is ignored: `aws s3 sync` always looks at all of
+        both sides, and the report's scope says so."""
         self._surroundings.slot_acquire()
         try:
             return self._run_pass()
