@@ -1,0 +1,1 @@
+"""The runner's own reconciler: observe (scan, listing, memory), decide (pure), act (each step on condition)."""
