@@ -26,6 +26,7 @@ def info_of(key: str, headers: Mapping[str, str], size: int | None = None) -> Ob
         last_modified=_moment(headers.get("last-modified", "")),
         storage_class=headers.get("x-amz-storage-class") or "STANDARD",
         metadata={name[len(_META) :]: value for name, value in headers.items() if name.startswith(_META)},
+        headers=headers,
     )
 
 

@@ -30,6 +30,7 @@ class StoreError(UserError):
         self.retry_after = ""  # the header, as it came
         self.status = status
         self.code = code
+        self.lost = 0  # attempts of this call that may have been carried out though no answer came
 
 
 class AccessDeniedError(StoreError):
@@ -90,6 +91,10 @@ class UnprovenListingError(StoreError):
     """An answer that cannot be believed as the bucket's complete listing: nothing may be concluded from it."""
 
 
+class SourceChangedError(StoreError):
+    """The local file changed while it was sent: nothing of it was published."""
+
+
 class StoppedError(StoreError):
     """The caller's should_stop became true."""
 
@@ -128,6 +133,12 @@ _ACTIONS = {
     "PutObject": "s3:PutObject",
     "DeleteObject": "s3:DeleteObject",
     "CopyObject": "s3:GetObject and s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
+    "UploadPart": "s3:PutObject",
+    "UploadPartCopy": "s3:GetObject and s3:PutObject",
+    "CompleteMultipartUpload": "s3:PutObject",
+    "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "GetObjectAcl": "s3:GetObjectAcl",
     "GetBucketVersioning": "s3:GetBucketVersioning",
 }
 

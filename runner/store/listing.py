@@ -8,7 +8,7 @@ reported: `aws s3 sync` relies on it. Source: "ListObjectsV2" in the S3 API refe
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
@@ -24,11 +24,11 @@ _MAX_EMPTY_PAGES = 100  # a server may skip delete markers page by page, but not
 _ROOT = "ListBucketResult"
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
+class ObjectInfo(NamedTuple):
     """One object. etag: without its quotes. last_modified: seconds since the epoch, whole seconds on most servers.
 
-    metadata: user metadata (names without `x-amz-meta-`) where the answer has it (head), None in listings.
+    metadata: user metadata (names without `x-amz-meta-`) and headers: all of them, names in lower case, where the
+    answer has them (head, get); None in listings.
     """
 
     key: str
@@ -37,6 +37,7 @@ class ObjectInfo:
     last_modified: float
     storage_class: str = "STANDARD"
     metadata: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
