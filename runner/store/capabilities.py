@@ -1,4 +1,4 @@
-"""What a server keeps of S3's promises, as facts: which conditions may be sent and believed, and when that was found out.
+"""What a server keeps of S3's promises, as facts: which conditions may be sent and believed, and since when.
 
 Holds no request: `probe` asks, the engine's memory keeps the answer. Amazon's own endpoints are known
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html); any other is probed.
