@@ -14,5 +14,7 @@ class ExitCode(IntEnum):
     SOFTWARE = 70  # a mistake of ours; the traceback is in the log
     UNPUSHED = 75  # ended with something left unpushed
     CONFIG = 78
+    NOT_EXECUTABLE = 126  # `exec`: as shells say it
+    NOT_FOUND = 127
     INTERRUPTED = 130
     TERMINATED = 143

@@ -29,9 +29,18 @@ def _supervised(count: int) -> str:
     return "1 pair is supervised" if count == 1 else f"{count} pairs are supervised"
 
 
+def not_ready(workers: Iterable[PairWorker]) -> list[PairWorker]:
+    """Required, enabled pairs that are not hydrated; one in standby is as ready as the runner that holds it."""
+    required = [worker for worker in workers if worker.pair.required and worker.pair.enabled]
+    return [worker for worker in required if not (worker.hydrated or _stands_by_a_hydrated_holder(worker))]
+
+
+def _stands_by_a_hydrated_holder(worker: PairWorker) -> bool:
+    report = worker.report
+    return bool(report.get("holder")) and report.get("holder_hydrated") is True
+
+
 def ready(workers: Iterable[PairWorker]) -> Answer:
     """All required, enabled pairs are hydrated. The caller keeps green for the life of the process."""
-    missing = [
-        worker.name for worker in workers if worker.pair.required and worker.pair.enabled and not worker.hydrated
-    ]
+    missing = [worker.name for worker in not_ready(workers)]
     return Answer(not missing, f"not hydrated yet: {', '.join(sorted(missing))}" if missing else "ready")

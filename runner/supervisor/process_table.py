@@ -6,7 +6,7 @@ Death is what waitpid says, never the end of a pipe. Only this module waits.
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -20,11 +20,15 @@ class ProcessTable:
 
     def __init__(self, on_stranger: Callable[[int, int], None]) -> None:
         self._exits: dict[int, Callable[[int], None]] = {}
+        self._left_alone: set[int] = set()
         self._on_stranger = on_stranger
 
-    def add(self, pid: int, on_exit: Callable[[int], None]) -> None:
-        """on_exit(wait status) is called once, after what was left of the child's session has been killed."""
+    def add(self, pid: int, on_exit: Callable[[int], None], *, leave_group: bool = False) -> None:
+        """on_exit(wait status) is called once, after what was left of the child's group has been killed, or with
+        leave_group: while it still may be there."""
         self._exits[pid] = on_exit
+        if leave_group:
+            self._left_alone.add(pid)
 
     @property
     def pids(self) -> frozenset[int]:
@@ -45,8 +49,9 @@ class ProcessTable:
 
     def _take(self, pid: int) -> None:
         on_exit = self._exits.pop(pid, None)
-        if on_exit:
+        if on_exit and pid not in self._left_alone:
             kill_group(pid)
+        self._left_alone.discard(pid)
         with contextlib.suppress(ChildProcessError):
             _pid, status = os.waitpid(pid, os.WNOHANG)
             if on_exit:
@@ -88,13 +93,17 @@ def kill_sessions(leaders: frozenset[int]) -> int:
     return killed
 
 
-def descendants(of: int) -> frozenset[int]:
-    """All children, grandchildren ... of a process. Reads all of /proc."""
-    parents = {pid: int(fields[1]) for pid, fields in _all_stats()}
+def descendants(of: int, without: frozenset[int] = frozenset()) -> frozenset[int]:
+    """All children, grandchildren ... of a process, except these and what is below them. Reads all of /proc."""
+    return below(of, {pid: int(fields[1]) for pid, fields in _all_stats()}, without)
+
+
+def below(of: int, parents: Mapping[int, int], without: frozenset[int]) -> frozenset[int]:
+    """parents: pid -> its parent's."""
     found: set[int] = set()
     ring = {of}
     while ring:
-        ring = {pid for pid, parent in parents.items() if parent in ring} - found
+        ring = {pid for pid, parent in parents.items() if parent in ring} - found - without
         found |= ring
     return frozenset(found)
 

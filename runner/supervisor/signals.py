@@ -6,7 +6,7 @@ A handler that logs or forks can interrupt anything; a wake-up descriptor cannot
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 
 HANDLED = (
@@ -18,6 +18,8 @@ HANDLED = (
     signal.SIGUSR2,
     signal.SIGCHLD,
 )
+
+FOR_THE_APP = (signal.SIGWINCH, signal.SIGCONT, signal.SIGTSTP)  # `exec` passes these on, too
 
 _COUNTED = (signal.SIGTERM, signal.SIGINT)
 
@@ -36,9 +38,22 @@ class WakeUp:
 
     def install(self) -> None:
         signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
-        for number in HANDLED:
-            self._before[number] = signal.signal(number, _ignore)
+        self.handle(HANDLED)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+    def handle(self, numbers: Iterable[signal.Signals]) -> None:
+        for number in numbers:
+            self._before[number] = signal.signal(number, _ignore)
+
+    def ignore(self, number: signal.Signals) -> None:
+        self._before[number] = signal.signal(number, signal.SIG_IGN)
+
+    def inherited(self) -> dict[signal.Signals, signal.Handlers]:
+        """What a program should find that is started in our stead: what we found ourselves. Python has set SIGPIPE
+        and SIGXFSZ to be ignored before we could look (Python docs, signal): these are the default again."""
+        ignored = {number for number, before in self._before.items() if before == signal.SIG_IGN}
+        numbers = {*self._before, *HANDLED, signal.SIGPIPE, signal.SIGXFSZ}
+        return {number: signal.SIG_IGN if number in ignored else signal.SIG_DFL for number in numbers}
 
     def received(self) -> list[signal.Signals]:
         """What came since, in order. SIGCHLD may stand for many deaths: the reader waits until none is left. Fifty HUPs
@@ -72,7 +87,7 @@ def blocked() -> Iterator[Callable[[], None]]:
 
     def start_clean() -> None:
         signal.set_wakeup_fd(-1)
-        for number in HANDLED:
+        for number in (*HANDLED, *FOR_THE_APP, signal.SIGTTOU):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, set())
 
@@ -84,4 +99,4 @@ def blocked() -> Iterator[Callable[[], None]]:
 
 def handlers_back_to_default() -> list[int]:
     """What posix_spawn is told to reset."""
-    return [int(number) for number in (*HANDLED, signal.SIGPIPE)]
+    return [int(number) for number in (*HANDLED, *FOR_THE_APP, signal.SIGTTOU, signal.SIGPIPE)]
