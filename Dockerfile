@@ -1,26 +1,48 @@
-# An S3 bucket as a folder, without a mount: unprivileged, read-only root file system, any uid.
+# An S3 bucket as a folder, without a mount: unprivileged, read-only root file system, any uid (docs/operations.md).
+# Any base with python3 >= 3.11, its venv module and pip will do; both stages take the same one, so that the venv fits.
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
 WORKDIR /src
-COPY requirements.lock pyproject.toml README.md LICENSE ./
-COPY runner ./runner
+# what changes seldom comes first: the dependencies, exactly as requirements.lock names them
+COPY requirements.lock pyproject.toml ./
 RUN python3 -m venv /opt/runner \
- && /opt/runner/bin/pip install --no-cache-dir --disable-pip-version-check -c requirements.lock . \
- && /opt/runner/bin/pip uninstall -y pip \
- && find /opt/runner -name __pycache__ -prune -exec rm -rf {} + \
- && /opt/runner/bin/python -m compileall -q /opt/runner/lib
+ && /opt/runner/bin/python -c 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))' \
+    > direct.txt \
+ && /opt/runner/bin/pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
+    -c requirements.lock -r direct.txt
+# The AWS CLI's service descriptions compressed (its loader reads both; 120 MB become 15), its help examples left out.
+# botocore itself is only asked for credentials here, so it keeps what those need.
+COPY deploy/slim.sh deploy/slim.sh
+RUN sh deploy/slim.sh /opt/runner
+COPY README.md LICENSE ./
+COPY runner ./runner
+RUN /opt/runner/bin/pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
+    --no-deps . \
+ && /opt/runner/bin/pip uninstall --yes --quiet setuptools pip \
+ && /opt/runner/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/runner/lib
 
 FROM ${BASE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="mountless-s3-syncer" \
       org.opencontainers.image.description="An S3 bucket as a folder, without a mount" \
-      org.opencontainers.image.licenses="MIT"
-ENV PATH=/opt/runner/bin:$PATH PYTHONUNBUFFERED=1
+      org.opencontainers.image.documentation="docs/operations.md" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+# XDG_RUNTIME_DIR: with a read-only root and no tmpfs, /dev/shm is the one place every platform leaves writable for the
+# control socket; /run/runner comes before it where uid 1000 may write there.
+ENV PATH=/opt/runner/bin:$PATH \
+    XDG_RUNTIME_DIR=/dev/shm \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+RUN mkdir -p /data /run/runner && chmod 1777 /data && chown 1000 /run/runner && chmod 0700 /run/runner \
+ && touch /errors.log && chmod 0666 /errors.log
 COPY --from=build /opt/runner /opt/runner
-COPY entrypoint.sh /usr/local/bin/entrypoint.sh
-RUN mkdir -p /data /run/runner && chmod 1777 /data /run/runner && touch /errors.log && chmod 0666 /errors.log
+COPY --chmod=0755 entrypoint.sh /usr/local/bin/entrypoint.sh
 VOLUME /data
 USER 1000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["runner", "healthcheck"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 CMD ["runner", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/entrypoint.sh"]
