@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from runner.config.settings import EngineName, Mode, Pair, Symlinks
-from runner.engine.aws_cli.proof import Standing, judge
 from runner.engine.aws_cli.walk import is_bounded
+from runner.engine.standing import Standing, judge
 from runner.files.folder import Folder
 from runner.files.marker import Marker
 

@@ -8,8 +8,9 @@ import os
 from runner.config.settings import Mode
 from runner.engine import brakes
 from runner.engine.aws_cli.memory import path_text
-from runner.engine.aws_cli.one_pass import OnePass, PassHaltedError
+from runner.engine.aws_cli.one_pass import OnePass
 from runner.engine.interface import Surroundings
+from runner.engine.outcomes import PassHaltedError
 from runner.model.passes import Halt
 
 APPROVAL_VARIABLE = "RUNNER_APPROVE"

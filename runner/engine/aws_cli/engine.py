@@ -13,13 +13,7 @@ from runner.config.settings import Mode, Pair
 from runner.engine.aws_cli import plan, remote_trash, verification
 from runner.engine.aws_cli.braking import approved_tokens
 from runner.engine.aws_cli.memory import Memory, MemoryCorruptError, path_bytes, set_aside
-from runner.engine.aws_cli.one_pass import (
-    OnePass,
-    PassFailedError,
-    PassHaltedError,
-    PassStoppedError,
-)
-from runner.engine.aws_cli.proof import FolderProof, Proven
+from runner.engine.aws_cli.one_pass import OnePass
 from runner.engine.aws_cli.pull import pull
 from runner.engine.aws_cli.push import push
 from runner.engine.aws_cli.same_place import endpoint_may_be_elsewhere
@@ -31,6 +25,8 @@ from runner.engine.interface import (
     Surroundings,
     TrashItem,
 )
+from runner.engine.outcomes import PassFailedError, PassHaltedError, PassStoppedError
+from runner.engine.proof import FolderProof, Proven
 from runner.files.folder import Folder
 from runner.files.private import Private
 from runner.files.trash import Trash
@@ -64,7 +60,7 @@ class AwsCliEngine:
 
     def __init__(self, surroundings: Surroundings, folder: Folder, private: Private, lock_fd: int) -> None:
         self._surroundings = surroundings
-        self._proof = FolderProof(surroundings.pair, folder, private, lock_fd, surroundings.state_dir)
+        self._proof = FolderProof(surroundings.pair, folder, private, lock_fd, surroundings.state_dir, Memory)
         self._credentials = CredentialClient(surroundings.connect)
 
     def run_pass(self, trigger: Trigger, work: Work = WHOLE) -> PassReport:
@@ -147,7 +143,7 @@ class AwsCliEngine:
         finally:
             proven.memory.close()
 
-    def _with_memory(self, proven: Proven) -> PassReport:
+    def _with_memory(self, proven: Proven[Memory]) -> PassReport:
         one = OnePass(self._surroundings, self._proof, proven.memory, self._client)
         if proven.note:
             one.tally.notes.append(proven.note)

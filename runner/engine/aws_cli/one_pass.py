@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from runner.config.settings import EmptyFolders, Mode, Symlinks
-from runner.engine.aws_cli.memory import Memory, path_bytes, path_text
+from runner.engine.aws_cli.memory import Memory
 from runner.engine.aws_cli.observation import Look, Observation
 from runner.engine.aws_cli.output import RunCounts
 from runner.engine.aws_cli.prediction import Rule, in_place
-from runner.engine.aws_cli.proof import FolderProof
 from runner.engine.aws_cli.run import RunResult, Runs
 from runner.engine.aws_cli.verdict import ExitStatus, Verdict
 from runner.engine.interface import Surroundings
+from runner.engine.outcomes import PassFailedError, PassHaltedError, PassStoppedError
+from runner.engine.proof import FolderProof
 from runner.files.filters import Filters, always_excluded
 from runner.files.links import Follow
 from runner.files.scan import INDEX_NAME, scan
@@ -29,28 +30,6 @@ from runner.store.keys import KEY_BYTES, Refusal, key_of_path
 _PAGE_KEYS = 1000
 _PART_BYTES = 8 << 20  # the AWS CLI's default multipart size
 _REPORT_EVERY = 1000
-
-
-class PassStoppedError(Exception):
-    """should_stop became true between two steps."""
-
-
-class PassHaltedError(Exception):
-    """A brake; nothing has been changed."""
-
-    def __init__(self, halt: Halt) -> None:
-        super().__init__(halt.reason)
-        self.halt = halt
-
-
-class PassFailedError(Exception):
-    """The pass cannot go on. permanent: as Verdict."""
-
-    def __init__(self, message: str, *, retry: bool = True, permanent: bool = False) -> None:
-        super().__init__(message)
-        self.message = message
-        self.retry = retry
-        self.permanent = permanent
 
 
 @dataclass
@@ -77,7 +56,7 @@ class OnePass:
     def __init__(
         self,
         surroundings: Surroundings,
-        proof: FolderProof,
+        proof: FolderProof[Memory],
         memory: Memory,
         connect: Callable[[], Client],
         *,
@@ -271,18 +250,4 @@ class OnePass:
 
     def dated_problems(self) -> tuple[Problem, ...]:
         """The problems with the time each was first seen; remembers it for the next pass."""
-        connection = self.memory.connection
-        known = {
-            (Side(side), code, path_text(path)): since
-            for side, code, path, since in connection.execute("SELECT side, code, path, since FROM problems")
-        }
-        dated = {
-            key: Problem(p.path, p.side, p.code, p.reason, known.get(key, p.since), p.permanent)
-            for key, p in self.problems.items()
-        }
-        if dated.keys() != known.keys():
-            with self.memory.writing():
-                connection.execute("DELETE FROM problems")
-                rows = [(p.side.value, p.code, path_bytes(p.path), p.since) for p in dated.values()]
-                connection.executemany("INSERT INTO problems VALUES (?, ?, ?, ?)", rows)
-        return tuple(dated.values())
+        return self.memory.dated(self.problems.values())

@@ -12,11 +12,12 @@ from runner.engine.aws_cli import arrivals, blocked, departures, made_folders, r
 from runner.engine.aws_cli.argv import FOLDER_ARGUMENT, IN_FOLDER_ARGUMENT, sync_argv
 from runner.engine.aws_cli.blocked import Blocked
 from runner.engine.aws_cli.memory import path_text
-from runner.engine.aws_cli.one_pass import OnePass, PassFailedError
+from runner.engine.aws_cli.one_pass import OnePass
 from runner.engine.aws_cli.output import RunCounts
 from runner.engine.aws_cli.same_place import with_our_endpoint
 from runner.engine.aws_cli.verdict import StoppedBy, Verdict
 from runner.engine.aws_cli.walk import is_bounded, links_below
+from runner.engine.outcomes import PassFailedError
 from runner.files.scan_result import ScanResult
 from runner.model.passes import Outcome
 from runner.model.problem import Side

@@ -12,10 +12,11 @@ from runner.config.settings import RemoteTrash
 from runner.engine.aws_cli import orphans, placeholders, remote_trash, repeats, same_place, settling, temporaries
 from runner.engine.aws_cli.argv import file_copy_argv, runs_in_folder, sync_argv
 from runner.engine.aws_cli.memory import path_text
-from runner.engine.aws_cli.one_pass import OnePass, PassFailedError
+from runner.engine.aws_cli.one_pass import OnePass
 from runner.engine.aws_cli.output import RunCounts
 from runner.engine.aws_cli.verdict import Verdict
 from runner.engine.aws_cli.walk import is_bounded, links_below
+from runner.engine.outcomes import PassFailedError
 from runner.files.scan_result import ScanResult
 from runner.model.passes import Outcome
 from runner.model.problem import Side

@@ -13,8 +13,9 @@ from runner.engine.aws_cli import content, orphans
 from runner.engine.aws_cli.argv import copy_batches, file_copy_argv
 from runner.engine.aws_cli.memory import path_bytes, path_text
 from runner.engine.aws_cli.observation import STAMPS_DIFFER, stamp_of_stat
-from runner.engine.aws_cli.one_pass import OnePass, PassFailedError
+from runner.engine.aws_cli.one_pass import OnePass
 from runner.engine.aws_cli.same_place import with_our_endpoint
+from runner.engine.outcomes import PassFailedError
 from runner.files.scan_result import ScanResult
 from runner.model.passes import Outcome
 from runner.model.problem import Side

@@ -1,21 +1,28 @@
 """Is the folder the one it was? Asked before every pass; the answer decides whether anything may be deleted at all.
 
-`judge` is pure. FolderProof acts on it: makes a first marker, opens memory, moves over to the folder when the same one
-is back at its path. It never takes "cannot be read" for "is not there".
+standing.py judges. FolderProof acts on it: makes a first marker, opens memory, moves over to the folder when the same
+one is back at its path. It never takes "cannot be read" for "is not there".
 """
 
 import contextlib
 import os
 import socket
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from runner.config.settings import Pair
 from runner.engine import brakes
-from runner.engine.aws_cli.memory import Identity, Memory, MemoryCorruptError, path_bytes, set_aside
+from runner.engine.memory_file import (
+    Identity,
+    MemoryCorruptError,
+    MemoryFile,
+    OtherFormatError,
+    path_bytes,
+    set_aside,
+)
+from runner.engine.standing import Standing, judge
 from runner.files import marker as markers
 from runner.files.folder import Folder, FolderError
 from runner.files.lock import Holder, LockUnavailableError, PairLock, try_lock
@@ -26,51 +33,55 @@ from runner.model.errors import UserError
 from runner.model.names import printable
 from runner.model.passes import Halt
 
-
-class Standing(StrEnum):
-    """What folder, marker and memory say together."""
-
-    SAME = "same"
-    NEW = "new"  # no marker, and none was ever seen by this worker
-    OTHER_TARGET = "other-target"  # the marker names another bucket, prefix or endpoint
-    MISSING = "marker-missing"
-    FOREIGN = "marker-foreign"
-
-
-def judge(marker: Marker | None, known_id: str, remembered_id: str, pair: Pair) -> Standing:
-    """known_id: the marker this worker has seen, "" at its start. remembered_id: of the memory, "" without one."""
-    if marker is None:
-        return Standing.MISSING if known_id else Standing.NEW
-    if known_id and marker.pair_id != known_id:
-        return Standing.FOREIGN
-    if not marker.belongs_to(pair):
-        return Standing.OTHER_TARGET
-    if remembered_id and remembered_id != marker.pair_id:
-        return Standing.FOREIGN
-    return Standing.SAME
+MemoryT = TypeVar("MemoryT", bound=MemoryFile)
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class Proven(Generic[MemoryT]):
     """The folder may be worked on. note: what a person should know ("" mostly)."""
 
-    memory: Memory
+    memory: MemoryT
     note: str = ""
 
 
-class FolderProof:
-    """The folder, its private place and its lock, as they are proven now. `folder.fd` is what runs work on."""
+@dataclass(frozen=True, slots=True)
+class _Found(Generic[MemoryT]):
+    """What lay in memory's place. unreadable: why it was set aside, "" mostly."""
 
-    def __init__(self, pair: Pair, folder: Folder, private: Private, lock_fd: int, state_dir: Path | None) -> None:
+    memory: MemoryT | None = None
+    identity: Identity | None = None
+    unreadable: str = ""
+
+    def close(self) -> None:
+        if self.memory:
+            self.memory.close()
+
+
+class FolderProof(Generic[MemoryT]):
+    """The folder, its private place and its lock, as they are proven now. `folder.fd` is what runs work on.
+
+    memory_class: the engine's kind of memory; the other engine's is set aside like one that cannot be read.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        folder: Folder,
+        private: Private,
+        lock_fd: int,
+        state_dir: Path | None,
+        memory_class: type[MemoryT],
+    ) -> None:
         self.pair = pair
         self.folder = folder
         self.private = private
         self.lock_fd = lock_fd
         self._state_dir = state_dir
+        self._memory_class = memory_class
         self._known_id = ""
         self._own: list[Folder | Private | PairLock] = []  # what we opened ourselves after a move
 
-    def prove(self, approves: Callable[[str], bool], now: float) -> Proven | Halt:
+    def prove(self, approves: Callable[[str], bool], now: float) -> Proven[MemoryT] | Halt:
         """Before a pass. approves: has a person approved this token? now: seconds since the epoch.
 
         Raises OSError, sqlite3.OperationalError, MarkerExistsError (try again).
@@ -89,17 +100,15 @@ class FolderProof:
             os.rename(markers.NAME, f"{markers.NAME}.unreadable", src_dir_fd=fd, dst_dir_fd=fd)
             marker, self._known_id = None, ""
         # Where memory lies may hang on the marker; without one there is none to speak of.
-        memory, corrupt = self._open_memory(marker, now)
-        identity = memory.identity() if memory else None
-        standing = judge(marker, self._known_id, identity.pair_id if identity else "", self.pair)
+        found = self._open_memory(marker, now)
+        standing = judge(marker, self._known_id, found.identity.pair_id if found.identity else "", self.pair)
         try:
-            return self._settle(standing, marker, memory, identity, corrupt, approves, now)
+            return self._settle(standing, marker, found, approves, now)
         except BaseException:
-            if memory:
-                memory.close()
+            found.close()
             raise
 
-    def look(self) -> tuple[Memory, Path | None]:
+    def look(self) -> tuple[MemoryT, Path | None]:
         """For a plan: the memory to read, an empty one where none is to be trusted, and where it lies (None then).
 
         Makes and changes nothing. Raises UserError.
@@ -109,11 +118,11 @@ class FolderProof:
         if standing in {Standing.MISSING, Standing.FOREIGN} or not self.folder.is_same_now():
             raise UserError("the folder is not the one it was, so nothing can be said", "see `runner status`")
         path = self._memory_path(marker) if standing is Standing.SAME else None
-        memory = Memory.open_read_only(path)
+        memory = self._memory_class.open_read_only(path)
         if path is not None and marker is not None and memory.identity() == Identity.of(marker):
             return memory, path
         memory.close()
-        return Memory.open_read_only(None), None
+        return self._memory_class.open_read_only(None), None
 
     def close(self) -> None:
         """Closes what a move has opened; what the worker lent stays open."""
@@ -127,18 +136,15 @@ class FolderProof:
         self,
         standing: Standing,
         marker: Marker | None,
-        memory: Memory | None,
-        identity: Identity | None,
-        corrupt: str,
+        found: _Found[MemoryT],
         approves: Callable[[str], bool],
         now: float,
-    ) -> Proven | Halt:
-        note, as_new = corrupt, False
+    ) -> Proven[MemoryT] | Halt:
+        note, as_new = found.unreadable, False
         if standing in {Standing.MISSING, Standing.FOREIGN}:
             halt = self._halt(standing.value, self._sentence(standing), marker)
             if not approves(halt.token):
-                if memory:
-                    memory.close()
+                found.close()
                 return halt
             note, as_new = "the folder was accepted as new by approval: this pass deletes nothing", True
         if marker is None:
@@ -149,28 +155,21 @@ class FolderProof:
             )
             marker = self._retargeted(marker)
         self._known_id = marker.pair_id
-        return self._with_memory(marker, memory, identity, note, now, as_new=as_new)
+        return self._with_memory(marker, found, note, now, as_new=as_new)
 
     def _with_memory(
-        self,
-        marker: Marker,
-        memory: Memory | None,
-        identity: Identity | None,
-        note: str,
-        now: float,
-        *,
-        as_new: bool,
-    ) -> Proven:
-        if memory and identity == Identity.of(marker) and not as_new:
-            return Proven(memory, note)
-        if memory:
-            memory.close()
-        if identity is not None:
+        self, marker: Marker, found: _Found[MemoryT], note: str, now: float, *, as_new: bool
+    ) -> Proven[MemoryT]:
+        if found.memory and found.identity == Identity.of(marker) and not as_new:
+            return Proven(found.memory, note)
+        found.close()
+        if found.identity is not None or found.unreadable:
             # So that this memory, should it ever come back (a restored volume), is older than its folder.
             marker = markers.bump_generation(self.private, marker)
+        if found.identity is not None:
             set_aside(self.private.state_path, now)
             note = note or "the memory found is not this folder's: it is set aside and this pass deletes nothing"
-        fresh = Memory.open(self.private.state_path)
+        fresh = self._memory_class.open(self.private.state_path)
         fresh.adopt(Identity.of(marker))
         return Proven(fresh, note)
 
@@ -186,24 +185,26 @@ class FolderProof:
             return None
         return path if marker is not None or path.exists() else None
 
-    def _open_memory(self, marker: Marker | None, now: float) -> tuple[Memory | None, str]:
+    def _open_memory(self, marker: Marker | None, now: float) -> _Found[MemoryT]:
         path = self._memory_path(marker)
         if path is None or not path.exists():
-            return None, ""
+            return _Found()
         try:
-            memory = Memory.open(path)
+            memory = self._memory_class.open(path)
             try:
-                memory.identity()
+                return _Found(memory, memory.identity())
             except BaseException:
                 memory.close()
                 raise
-        except (MemoryCorruptError, sqlite3.DatabaseError) as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
+        except MemoryCorruptError as error:
             aside = set_aside(path, now)
             where = f" ({printable(str(aside))})" if aside else ""
-            return None, f"the memory cannot be read and was set aside{where}; this pass deletes nothing: {error}"
-        return memory, ""
+            why = (
+                "the memory was written by the other engine (or another version) and"
+                if isinstance(error, OtherFormatError)
+                else "the memory cannot be read and"
+            )
+            return _Found(unreadable=f"{why} was set aside{where}; this pass deletes nothing: {error}")
 
     # ── another directory at the path ──
 
