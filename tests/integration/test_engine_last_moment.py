@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from demo.seaweedfs import Server
-from runner.config.settings import Mode
-from runner.engine.aws_cli import remote_trash
-from runner.engine.aws_cli.one_pass import OnePass
+from runner.config.settings import Mode, Pair
+from runner.engine import remote_trash
 from runner.model.passes import Outcome
 from runner.store.client import Client
 from runner.store.errors import StoreError
@@ -33,9 +32,9 @@ def test_push_deletion_of_an_object_that_changes_after_the_listing_is_left_out(
     pushing = _pushed_and_one_gone(worker, tmp_path / "f")
     keeper = remote_trash.keeper
 
-    def change_first(one: OnePass) -> remote_trash.Keeper:
+    def change_first(client: Client, pair: Pair, now: float) -> remote_trash.Keeper:
         put(seaweed, bucket, "gone", b"somebody's new version", tmp_path)
-        return keeper(one)
+        return keeper(client, pair, now)
 
     monkeypatch.setattr(remote_trash, "keeper", change_first)
     report = pushing.sync()

@@ -1,25 +1,11 @@
-"""A pass's deletions before the brakes: what is counted, what a person is shown, what was approved.
+"""A pass's deletions before the brakes, as the aws-cli engine counts them: what is doomed, less what only moved.
 
-The rules are in engine/brakes.py. Raises before the first change or lets the whole plan through, never a part of it.
+The rules are in engine/brakes.py, the asking in engine/approval.py.
 """
 
-import os
-
 from runner.config.settings import Mode
-from runner.engine import brakes
-from runner.engine.aws_cli.memory import path_text
+from runner.engine import approval, brakes
 from runner.engine.aws_cli.one_pass import OnePass
-from runner.engine.interface import Surroundings
-from runner.engine.outcomes import PassHaltedError
-from runner.model.passes import Halt
-
-APPROVAL_VARIABLE = "RUNNER_APPROVE"
-
-
-def approved_tokens(surroundings: Surroundings) -> set[str]:
-    """From the control socket, the config and the environment."""
-    tokens = {surroundings.approved_token(), surroundings.pair.approve or "", os.environ.get(APPROVAL_VARIABLE, "")}
-    return {token.strip() for token in tokens} - {""}
 
 
 def brake_of(one: OnePass, plan: brakes.Deletions) -> brakes.Brake | None:
@@ -30,19 +16,9 @@ def brake_of(one: OnePass, plan: brakes.Deletions) -> brakes.Brake | None:
 def brake(one: OnePass, plan: brakes.Deletions) -> None:
     """Asks the brakes about the table `doomed`; raises PassHaltedError with what a person must know."""
     found = brake_of(one, plan)
-    if found is None:
-        return
-    paths = [row[0] for row in one.seen.rows("SELECT path FROM doomed ORDER BY path")]
-    approved = [token for token in approved_tokens(one.surroundings) if one.memory.plan_covers(token, paths)]
-    if approved:
-        one.approved = approved
-        one.log("WARNING", f"{found.reason}: approved, going on")
-        return
-    spent = one.memory.spent_plans  # an `approve:` that stays in a config must not fit the same paths for ever
-    token = brakes.token(found.name, [*paths, b"%d" % spent] if spent else paths)
-    one.memory.show_plan(token, found.name, paths)
-    sample = tuple(path_text(path) for path in paths[: brakes.SAMPLE_PATHS])
-    raise PassHaltedError(Halt(found.name, found.reason, token, len(paths), sample))
+    if found is not None:
+        paths = [row[0] for row in one.seen.rows("SELECT path FROM doomed ORDER BY path")]
+        one.approved = list(approval.brake(one.memory, one.surroundings, found, paths))
 
 
 # One new name makes up for one old one: twenty empty files that are gone are no moves to one new empty file.

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runner.config.settings import Mode, Pair
-from runner.engine.aws_cli import plan, remote_trash, verification
-from runner.engine.aws_cli.braking import approved_tokens
+from runner.engine import remote_trash
+from runner.engine.approval import approved_tokens
+from runner.engine.aws_cli import plan, verification
 from runner.engine.aws_cli.memory import Memory, MemoryCorruptError, path_bytes, set_aside
 from runner.engine.aws_cli.one_pass import OnePass
 from runner.engine.aws_cli.pull import pull

@@ -8,8 +8,8 @@ import os
 import stat
 
 from runner.config.settings import EmptyFolders
-from runner.engine import brakes
-from runner.engine.aws_cli import braking, remote_trash
+from runner.engine import brakes, remote_trash
+from runner.engine.aws_cli import braking
 from runner.engine.aws_cli.memory import path_bytes, path_text
 from runner.engine.aws_cli.one_pass import OnePass
 from runner.engine.aws_cli.placeholders import folder_of_mark
@@ -88,7 +88,7 @@ def remove(one: OnePass) -> None:
     total = one.seen.number("SELECT count(*) FROM doomed")
     if not total:
         return
-    keeper = remote_trash.keeper(one)
+    keeper = remote_trash.keeper(one.client, one.pair, one.now)
     done: list[bytes] = []
     try:
         for number, (raw, key, etag) in enumerate(

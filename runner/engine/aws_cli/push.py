@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 
 from runner.config.settings import RemoteTrash
-from runner.engine.aws_cli import orphans, placeholders, remote_trash, repeats, same_place, settling, temporaries
+from runner.engine.aws_cli import orphans, placeholders, repeats, replaced, same_place, settling, temporaries
 from runner.engine.aws_cli.argv import file_copy_argv, runs_in_folder, sync_argv
 from runner.engine.aws_cli.memory import path_text
 from runner.engine.aws_cli.one_pass import OnePass
@@ -53,7 +53,7 @@ def push(one: OnePass) -> None:
         orphans.choose(one, scan)
         orphans.brake(one, scan)
     if one.pair.remote_trash is RemoteTrash.ALL:
-        remote_trash.keep_replaced(one)
+        replaced.keep_replaced(one)
     same_place.prove_owner(one)
     settling.mark_unsettled(one)
     _transfer(one, scan, exclusions)

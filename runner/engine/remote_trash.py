@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from runner.config.settings import Pair, RemoteTrash
-from runner.engine.aws_cli.memory import path_text
-from runner.engine.aws_cli.one_pass import OnePass
 from runner.engine.interface import TrashItem
 from runner.model.errors import UserError
 from runner.model.names import printable
 from runner.store.client import Client, ObjectInfo
-from runner.store.errors import NoSuchKeyError, PreconditionFailedError
 
 PLACE = ".runner-trash/"
+_DAY_SECONDS = 86400.0
 
 
 def trash_key(prefix: str, path: str, now: float, *, exact: bool = False) -> str:
@@ -27,7 +25,7 @@ def trash_key(prefix: str, path: str, now: float, *, exact: bool = False) -> str
 
 
 class Keeper:
-    """Copies objects into the trash, where that is wanted."""
+    """Copies objects into the trash, where that is wanted. Thread-safe as far as its client is."""
 
     def __init__(self, client: Client, prefix: str, now: float, *, active: bool) -> None:
         self._client = client
@@ -36,38 +34,48 @@ class Keeper:
         self.active = active
 
     def keep(self, key: str, etag: str, path: str) -> None:
-        """Raises StoreError: then the object must stay."""
+        """Copies that version. Raises StoreError: then the object must stay."""
         if not self.active or path.endswith("/"):
             return
         target = trash_key(self._prefix, path, self._now)
         if self._client.head(target) is not None:
             target = trash_key(self._prefix, path, self._now, exact=True)
-        self._client.copy(key, target, if_match=etag)
+        _copy(self._client, key, target, etag)
 
 
-def keeper(one: OnePass) -> Keeper:
-    """For deletions: `auto` asks the bucket whether it keeps versions."""
-    setting = one.pair.remote_trash
-    active = setting is RemoteTrash.ALL or (setting is RemoteTrash.AUTO and one.client.versioning() != "enabled")
-    return Keeper(one.client, one.pair.prefix, one.now, active=active)
+def keeper(client: Client, pair: Pair, now: float) -> Keeper:
+    """For deletions: `auto` asks the bucket whether it keeps versions. Raises StoreError."""
+    setting = pair.remote_trash
+    active = setting is RemoteTrash.ALL or (setting is RemoteTrash.AUTO and client.versioning() != "enabled")
+    return Keeper(client, pair.prefix, now, active=active)
 
 
-def keep_replaced(one: OnePass) -> None:
-    """`remote_trash: all`: copies of the objects that this pass is going to replace. Raises StoreError."""
-    keep = Keeper(one.client, one.pair.prefix, one.now, active=True)
-    sql = (
-        "SELECT t.path, t.etag, h.size, h.mtime_ns, t.size, t.modified, s.path IS NOT NULL FROM there t "
-        "JOIN here h USING (path) LEFT JOIN skipped s USING (path)"
-    )
-    for raw, etag, size, mtime_ns, remote_size, modified, skipped in list(one.seen.rows(sql)):
-        if not (skipped or one.rule.uploads(size, mtime_ns, remote_size, modified)):
-            continue
-        one.check_stop()
-        path = path_text(raw)
+def expire(client: Client, prefix: str, keep_seconds: float, now: float) -> int:
+    """Removes, on condition, the copies of whole days that are older than `keep_seconds`; how many. Raises StoreError.
+
+    What lies in a folder that is no date of ours stays.
+    """
+    place = prefix + PLACE
+    removed = 0
+    for info in client.list(place):
+        kept_at = _moment(info.key[len(place) :].partition("/")[0])
+        if kept_at is not None and kept_at + keep_seconds <= now:
+            removed += client.delete(info.key, if_match=info.etag) == "deleted"
+    return removed
+
+
+def _moment(folder: str) -> float | None:
+    """The last moment at which a copy went into a date's folder, seconds since the epoch."""
+    for form, seconds in (("%Y-%m-%d", _DAY_SECONDS), ("%Y-%m-%dT%H%M%SZ", 0.0)):
         try:
-            keep.keep(one.pair.prefix + path, etag, path)
-        except (NoSuchKeyError, PreconditionFailedError):
-            continue  # somebody else has replaced it first; what was listed is not there to be kept
+            return datetime.strptime(folder, form).replace(tzinfo=UTC).timestamp() + seconds
+        except ValueError:
+            continue
+    return None
+
+
+def _copy(client: Client, source_key: str, target_key: str, etag: str) -> None:
+    client.copy(source_key, target_key, if_match=etag)
 
 
 def items(client: Client, pair: Pair) -> Iterator[tuple[TrashItem, ObjectInfo]]:
@@ -92,7 +100,7 @@ def restore(client: Client, pair: Pair, path: str | None) -> list[str]:
         if client.head(pair.prefix + item.path) is not None:
             refused.append(item.path)
             continue
-        client.copy(info.key, pair.prefix + item.path, if_match=info.etag)
+        _copy(client, info.key, pair.prefix + item.path, info.etag)
         client.delete(info.key, if_match=info.etag)
         restored.append(item.path)
     if path is not None and refused:
