@@ -1,0 +1,81 @@
+"""One build for the whole run; containers that go when their test ends."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from demo import seaweedfs
+from tests.container import podman as engine
+from tests.container.podman import Answer, Container, podman
+
+HARDENED = (
+    "--read-only", "--tmpfs", "/tmp:rw,noexec,nosuid,size=64m,mode=1777", "--cap-drop", "ALL",
+    "--security-opt", "no-new-privileges", "--pids-limit", "200", "--memory", "512m",
+)  # fmt: skip
+NONE: Mapping[str, str] = {}
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """The built image's name; a loud skip where containers cannot be had."""
+    reason = engine.missing()
+    if reason:
+        pytest.skip(f"LOUD SKIP: no container tests: {reason}")
+    return engine.build()
+
+
+class Ground:
+    """What the tests of one file share: the image, the server, and how to start a container against it."""
+
+    def __init__(self, image: str, server: seaweedfs.Server, folder: Path) -> None:
+        self.image, self.server, self.folder = image, server, folder
+        self.started: list[Container] = []
+
+    def _words(self, variables: Mapping[str, str]) -> list[str]:
+        together = {**self.server.environment, **variables}
+        return [word for name, value in together.items() for word in ("-e", f"{name}={value}")]
+
+    def run(self, *arguments: str, options: tuple[str, ...] = (), variables: Mapping[str, str] = NONE) -> Answer:
+        """`podman run IMAGE arguments` to its end."""
+        command = ("run", "--rm", "--pull=never", "--network", "host", *self._words(variables), *options)
+        return podman(*command, self.image, *arguments, check=False)
+
+    def start(self, *arguments: str, options: tuple[str, ...] = (), variables: Mapping[str, str] = NONE) -> Container:
+        """In the background, like `docker run -d`."""
+        command = ("run", "-d", "--pull=never", "--network", "host", *self._words(variables), *options)
+        container = Container(podman(*command, self.image, *arguments).stdout.strip())
+        self.started.append(container)
+        return container
+
+    def volume(self, name: str, owner: int = 1000) -> Path:
+        """A folder of the host for -v."""
+        path = self.folder / name
+        path.mkdir(exist_ok=True)
+        os.chown(path, owner, owner)
+        return path
+
+    def config(self, pairs: list[dict[str, Any]], **sections: Any) -> tuple[str, ...]:
+        """Options that mount a config file where the image looks for it."""
+        path = self.folder / f"sync-{len(list(self.folder.glob('sync-*')))}.yaml"
+        defaults = {"endpoint_url": self.server.endpoint_url, **sections.pop("defaults", {})}
+        path.write_text(yaml.safe_dump({"pairs": pairs, "defaults": defaults, **sections}))
+        return ("-v", f"{path}:/etc/runner/sync.yaml:ro")
+
+    def close(self) -> None:
+        for container in self.started:
+            container.remove()
+
+
+@pytest.fixture
+def ground(image: str, seaweed: seaweedfs.Server, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """Containers started through it are removed at the end; their logs are shown when the test failed."""
+    ground = Ground(image, seaweed, tmp_path)
+    tmp_path.chmod(0o755)
+    yield ground
+    for container in ground.started:
+        print(f"--- {container.id[:12]}\n{container.logs()[-3000:]}")
+    ground.close()
