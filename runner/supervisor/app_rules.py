@@ -46,16 +46,12 @@ class AppEnd:
         return cls(128 - code, f"was ended by {name}")
 
 
-def exec_exit_code(*, app: AppEnd | None, stop_code: int, cut_by: int | None, too_late: bool) -> int:
-    """app: None when it was never started. stop_code: what the stop alone would give (0, 1, 75, 130, 143).
-    cut_by: the signal that came before the app was started. too_late: ready_timeout passed."""
-    if app is not None:
-        return app.code or stop_code
-    if too_late:
-        return int(ExitCode.NOT_HYDRATED)
-    if cut_by is not None:
-        return 128 + cut_by
-    return stop_code or int(ExitCode.NOT_HYDRATED)
+def exec_exit_code(app: AppEnd | None, stop_code: int) -> int:
+    """app: None when it was never started, which is never 0. stop_code: what the stop alone would give (0, 1, 69, 75,
+    128 + n for the signal that came before the app)."""
+    if app is None:
+        return stop_code or int(ExitCode.NOT_HYDRATED)
+    return app.code or stop_code
 
 
 def is_stop_by_terminal(number: int) -> bool:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from runner.config import values
 from runner.config.settings import Settings
 from runner.supervisor.entries import Entries, real_entries
+from runner.supervisor.exec_run import ExecRun
 from runner.supervisor.log_sink import LogSink
 from runner.supervisor.one_shot import OneShot
 from runner.supervisor.one_shot_run import OneShotRun
+from runner.supervisor.program import Program
 from runner.supervisor.signals import handlers_back_to_default
 from runner.supervisor.supervisor import Supervisor
 
@@ -23,10 +25,12 @@ def run(
     reload_settings: Callable[[], Settings],
     one_shot: OneShot | None,
     entries: Entries | None = None,
+    program: Program | None = None,
 ) -> int:
     """Returns the exit code when nothing of ours is left running.
 
     reload_settings: reads the config again; a UserError of it changes nothing. one_shot: only this request, no daemon.
+    program: of `exec`, started when all required pairs are hydrated; its end ends everything.
     To be called in the main thread of a process without other threads (it forks).
     """
     _fill_standard_descriptors()
@@ -46,6 +50,8 @@ def run(
     try:
         if one_shot is not None:
             return OneShotRun(supervisor, one_shot).run()
+        if program is not None:
+            return ExecRun(supervisor, program).run()
         return supervisor.run()
     finally:
         sink.close()

@@ -18,7 +18,7 @@ from runner.supervisor.process_table import descendants, send_signal
 if TYPE_CHECKING:
     from runner.supervisor.supervisor import Supervisor
 
-_NOW_SECONDS = 2.0  # a run gets INT, which takes it up to 0.9 s, before it is killed
+NOW_SECONDS = 2.0  # a run gets INT, which takes it up to 0.9 s, before it is killed
 _SERVICES_SHARE = 0.1
 _LEFTOVERS_SECONDS = 3.0
 _LEFTOVERS_CHECK_SECONDS = 0.05
@@ -42,6 +42,7 @@ class Shutdown:
         self._unpushed: dict[str, str] = {}
         self.was_signalled = False  # and that changed the course
         self._signals = 0
+        self._hurried = False  # a second signal came
         self._leftovers_until = 0.0
 
     @property
@@ -55,21 +56,28 @@ class Shutdown:
             return int(self._code)
         return int(ExitCode.UNPUSHED if self._unpushed else ExitCode.OK)
 
-    def begin(self, reason: str, *, flush: bool, code: int = ExitCode.OK) -> None:
+    def begin(self, reason: str, *, flush: bool, code: int = ExitCode.OK, seconds_left: float | None = None) -> None:
+        """seconds_left: what is left of the budget when a guest has used some; None: all."""
+        house = self._supervisor
         if self.phase is not Phase.UP:
             if not flush:
-                self._stop_workers(_NOW_SECONDS, flush=False, reason=reason)
+                self._stop_workers(NOW_SECONDS, flush=False, reason=reason)
+            return
+        if house.guest and house.guest.holds_up(reason, flush=flush):
             return
         self.phase = Phase.WORKERS
         self._code = code
-        house = self._supervisor
         house.starts_allowed = house.restarts_allowed = False
-        total = house.stop_timeout_seconds
-        seconds = total if flush else min(total, _NOW_SECONDS)
+        total = house.stop_timeout_seconds if seconds_left is None else seconds_left
+        seconds = total if flush else min(total, NOW_SECONDS)
         house.log("INFO", None, f"stopping: {reason}; {'up to' if flush else 'now, within'} {seconds:.0f} s")
         for worker in house.workers.values():
             self._note_what_cannot_be_flushed(worker)
         self._stop_workers(_workers_share(seconds), flush=flush, reason=reason)
+
+    def count_signal(self) -> None:
+        """A TERM that a guest took: the next one is the second."""
+        self._signals += 1
 
     def signalled(self, number: signal.Signals) -> None:
         """TERM or INT. The second one is impatient, the third one kills."""
@@ -83,14 +91,14 @@ class Shutdown:
             one_shot = self._supervisor.one_shot
             self.begin(f"received {number.name}", flush=not one_shot, code=128 + number if one_shot else ExitCode.OK)
             return
-        impatient = self._code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}
+        impatient, self._hurried = self._hurried, True
         self._code = 128 + number
         self._supervisor.log("WARNING", None, f"received {number.name} again: stopping now")
         if impatient:
             for worker in self._supervisor.workers.values():
                 worker.kill("killed by the third signal")
         else:
-            self._stop_workers(_NOW_SECONDS, flush=False, reason="stopping now")
+            self._stop_workers(NOW_SECONDS, flush=False, reason="stopping now")
 
     def stopped_message(self, pair: str, message: Mapping[str, object]) -> None:
         """A worker's farewell."""

@@ -18,6 +18,7 @@ from runner.supervisor.commands import Commands
 from runner.supervisor.control import ControlSocket
 from runner.supervisor.entries import CREDENTIALS, LAUNCHER, Entries
 from runner.supervisor.exits import Exit
+from runner.supervisor.guest import Guest
 from runner.supervisor.log_sink import LogSink
 from runner.supervisor.loop import READ, Loop
 from runner.supervisor.messages import Messages
@@ -66,6 +67,7 @@ class Supervisor:
         self.messages = Messages(self)
         self.shutdown = Shutdown(self)
         self.reloader = Reloader(self, read_settings)
+        self.guest: Guest | None = None  # `exec`'s app
         self.control: ControlSocket | None = None
         if not one_shot:
             places = lambda: socket_path.candidates(self.settings, environment)  # noqa: E731
@@ -74,14 +76,15 @@ class Supervisor:
         self._entries = entries
         self._nursery = Nursery(self, entries)
         self._stop_timeout_override = stop_timeout_seconds
-        self._wake = WakeUp()
+        self.wake = WakeUp()
+        self.open_files = resource.getrlimit(resource.RLIMIT_NOFILE)  # as we found it
         self._to_start: deque[PairWorker] = deque()
         self._started_wall = self.wall()
         self._was_ready = False
 
     def run(self) -> int:
         """Until everything has stopped; returns the exit code."""
-        self._wake.install()
+        self.wake.install()
         try:
             self._settle_in()
             for pair in self.settings.pairs:
@@ -95,8 +98,8 @@ class Supervisor:
         finally:
             if self.control:
                 self.control.close()
-            self.loop.unwatch(self._wake.fileno())
-            self._wake.restore()
+            self.loop.unwatch(self.wake.fileno())
+            self.wake.restore()
             self.loop.close()
 
     @property
@@ -207,7 +210,8 @@ class Supervisor:
         if worker.state in {WorkerState.STOPPED, WorkerState.FAILED}:
             worker.drop_waiting()
             self.requests.give_up(worker.name, worker.failure or f"the pair is {worker.state}")
-        if worker.state is WorkerState.FAILED and self.limits.on_failed == "exit" and not self.one_shot:
+        leaves = self.limits.on_failed == "exit" and not self.one_shot and not (self.guest and self.guest.is_here)
+        if worker.state is WorkerState.FAILED and leaves:
             self.shutdown.begin(f"{worker.name} failed and on_failed is exit", flush=True, code=1)
 
     # What the kernel tells
@@ -216,7 +220,7 @@ class Supervisor:
         _allow_descriptors()
         if os.getpid() != 1:
             become_subreaper()
-        self.loop.watch(self._wake.fileno(), READ, self._signalled)
+        self.loop.watch(self.wake.fileno(), READ, self._signalled)
         if self.control:
             self.control.open()
         self._entries.preload()
@@ -224,9 +228,11 @@ class Supervisor:
         gc.freeze()  # pages of what exists now stay shared with the children
 
     def _signalled(self, _events: int) -> None:
-        for number in self._wake.received():
+        for number in self.wake.received():
             if number == signal.SIGCHLD:
                 self._reap()
+            elif self.guest and self.guest.takes(number):
+                continue
             elif number in {signal.SIGTERM, signal.SIGINT}:
                 self.shutdown.signalled(number)
             elif number == signal.SIGQUIT:
@@ -239,6 +245,8 @@ class Supervisor:
                 self._log_status()
 
     def _reap(self) -> None:
+        if self.guest:
+            self.guest.child_changed()
         if self.table.reap():
             self.loop.after(0.0, self._reap)
         self.shutdown.advance()

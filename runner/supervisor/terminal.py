@@ -19,14 +19,12 @@ class Terminal:
         with contextlib.suppress(OSError):
             self.fd = os.open(_DEVICE, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
 
-    @property
-    def is_ours(self) -> bool:
-        """Our process group is in the foreground."""
-        return self._foreground() == os.getpgrp()
+    def give(self, group: int, *, ours: int | None = None) -> bool:
+        """Makes another group of this session the foreground group, if ours is it now. True when it is theirs.
 
-    def give(self, group: int) -> bool:
-        """Makes another group of this session the foreground group, if ours is it now. True when it is theirs."""
-        if self._foreground() == os.getpgrp():
+        ours: our own group, for a child that has left it just now.
+        """
+        if self._foreground() == (os.getpgrp() if ours is None else ours):
             self._set(group)
         return self.fd >= 0 and self._foreground() == group
 

@@ -28,15 +28,15 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def arm_parent_death_signal(expected_parent_pid: int) -> None:
-    """SIGKILL for this process as soon as its parent dies; ends at once when the parent is dead already.
+def arm_parent_death_signal(expected_parent_pid: int, number: int = signal.SIGKILL) -> None:
+    """This signal for this process as soon as its parent dies; ends at once when the parent is dead already.
 
     Call it first thing after the fork, with the parent's pid taken before the fork: the signal is not sent for a death
     that happened earlier, so getppid is compared afterwards. The parent is the *thread* that forked (prctl(2)): fork
     from a thread that lives as long as its process. Cleared in the child of a fork, and by exec of a set-uid program:
     each level arms its own. Raises OSError.
     """
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != expected_parent_pid:
         os._exit(1)
 

@@ -1,5 +1,7 @@
 """A real supervisor with made-up workers, run as a program: `python -m tests.integration.supervisor_under_test SPEC`.
 
+Behind it either a one-shot request as JSON, or `exec CMD ARGS...`.
+
 SPEC is a JSON file {"pairs": [{"name", "bucket", "folder", ...}], "supervisor": {...}}; a pair's bucket names what its
 worker does. No S3, no `aws`: real forks, signals, pipes and sockets.
 """
@@ -28,6 +30,7 @@ from runner.supervisor import control, memory, pair_worker
 from runner.supervisor.entries import Entries
 from runner.supervisor.main import run
 from runner.supervisor.one_shot import OneShot
+from runner.supervisor.program import Program
 from runner.wire.channel import Channel, Received
 from runner.wire.death import arm_parent_death_signal
 
@@ -243,8 +246,10 @@ def fake_service(channel: Channel) -> int:
 
 def main() -> int:
     spec = Path(sys.argv[1]).absolute()
-    one_shot = None
-    if len(sys.argv) > 2:
+    one_shot = program = None
+    if len(sys.argv) > 2 and sys.argv[2] == "exec":
+        program = Program.typed(tuple(sys.argv[3:]), os.environ)
+    elif len(sys.argv) > 2:
         request = json.loads(sys.argv[2])
         one_shot = OneShot(
             request["command"],
@@ -257,7 +262,9 @@ def main() -> int:
     memory.CHECK_SECONDS = 0.2
     control.CHECK_SECONDS = 0.3
     entries = Entries(fake_worker, {SERVICE: fake_service, "launcher": fake_service})
-    return run(read_spec(spec), reload_settings=lambda: read_spec(spec), one_shot=one_shot, entries=entries)
+    return run(
+        read_spec(spec), reload_settings=lambda: read_spec(spec), one_shot=one_shot, entries=entries, program=program
+    )
 
 
 if __name__ == "__main__":
