@@ -12,6 +12,7 @@ class Trigger(StrEnum):
     START = "start"
     SCHEDULE = "schedule"
     WATCH = "watch"
+    EVENT = "event"  # a notification of the bucket
     REQUEST = "request"
     RETRY = "retry"
     APPROVED = "approved"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from runner.model.passes import Halt, Outcome, Progress, Requests, Trigger
+from runner.model.passes import Halt, Outcome, Progress, Requests, Scope, Trigger
 from runner.model.problem import Problem
 from runner.model.states import Activity, Health
 
@@ -23,6 +23,7 @@ class LastPass:
     deleted_remote: int = 0
     bytes_up: int = 0
     bytes_down: int = 0
+    scope: Scope = Scope.FULL
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,27 @@
-"""Local changes gathered until a push is worth while: after half a second of quiet, at the latest after five. Pure."""
+"""Local changes gathered until a push is worth while. Pure.
+
+For a run of `aws s3 sync`, which reads both sides whole: half a second of quiet, at the latest five seconds. For the
+native engine, which pushes only what is named: milliseconds, so that CREATE and CLOSE_WRITE of a file come together.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-QUIET_SECONDS = 0.5
-LONGEST_WAIT_SECONDS = 5.0
 PATHS_KEPT = 10_000
 _TIMES_LAST_PASS = 10.0
 _LEAST_PAUSE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long changes are collected: until they were quiet for so long, at the latest so long after the first."""
+
+    quiet_seconds: float
+    longest_seconds: float
+
+
+CALM = Pace(0.5, 5.0)
+PROMPT = Pace(0.002, 0.005)
 
 
 @dataclass(slots=True)
@@ -18,6 +32,7 @@ class Batch:
     unnamed: bool = False
     first_at: float | None = None
     last_at: float | None = None
+    pace: Pace = CALM
 
     @property
     def is_empty(self) -> bool:
@@ -33,7 +48,7 @@ class Batch:
 
     def taken(self) -> "Batch":
         """What was gathered; this one is empty afterwards."""
-        taken = Batch(self.paths, self.unnamed, self.first_at, self.last_at)
+        taken = Batch(self.paths, self.unnamed, self.first_at, self.last_at, self.pace)
         self.paths, self.unnamed, self.first_at, self.last_at = set(), False, None, None
         return taken
 
@@ -50,11 +65,11 @@ class Batch:
         """When a pass for them may start; None when there is nothing."""
         if self.first_at is None or self.last_at is None:
             return None
-        return min(self.last_at + QUIET_SECONDS, self.first_at + LONGEST_WAIT_SECONDS)
+        return min(self.last_at + self.pace.quiet_seconds, self.first_at + self.pace.longest_seconds)
 
 
 def earliest_after(pass_ended_at: float | None, pass_seconds: float) -> float:
-    """A pass of `aws s3 sync` reads both sides whole: events may not make it run more than a tenth of the time."""
+    """A pass that reads a whole side: events may not make it run more than a tenth of the time."""
     if pass_ended_at is None:
         return float("-inf")
     return pass_ended_at + max(_LEAST_PAUSE_SECONDS, _TIMES_LAST_PASS * pass_seconds)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.config.settings import Mode
+from runner.model.passes import Scope
 from runner.worker.account import Account
 from runner.worker.client_desk import ClientDesk
 from runner.worker.clocks import Moment
@@ -11,7 +12,7 @@ from runner.worker.folder_watch import FolderWatch
 from runner.worker.message_size import first_paths
 from runner.worker.opening import Opening
 from runner.worker.pass_desk import PassDesk
-from runner.worker.stopping import Leftover, Step, Stopping
+from runner.worker.stopping import Leftover, NativeLeftover, Step, Stopping
 from runner.worker.surroundings import Lending, Say
 from runner.worker.triggers import Triggers
 
@@ -32,6 +33,7 @@ class Departure:
     one_shot: bool
     stopping: Stopping | None = None
     _flushes: int = 0
+    _scans: int = 0
     _cut_clients: bool = False
 
     @property
@@ -44,6 +46,8 @@ class Departure:
         stopping = Stopping.begin(moment.now, timeout_seconds, flush=wanted)
         self.stopping = self.stopping.hastened(stopping) if self.stopping else stopping
         self.lending.need_no_slot()
+        if self.stopping.flush:
+            self.lending.push_only()
         if self.clients.waiting and not self.passes.running:
             self._cut_clients = True
             self.lending.cut()
@@ -57,13 +61,13 @@ class Departure:
         if self._cut_clients and not busy:
             self._cut_clients = False
             self.lending.uncut()
-        flush_at = self._leftover().flush_at(moment.now) if self.account.held else None
+        flush = self._next_flush(moment.now) if self.account.held else None
+        flush_at = flush[0] if flush else None
         match self.stopping.step(moment.now, running=busy or opening, cut=self.lending.is_cut, flush_at=flush_at):
             case Step.CUT:
                 self.lending.cut()
             case Step.FLUSH:
-                self._flushes += 1
-                self.passes.start(self.triggers.flush(moment), moment)
+                self._flush(flush[1] if flush else Scope.FULL, moment)
             case Step.ANSWER:
                 self._answer()
             case Step.WAIT:
@@ -79,7 +83,36 @@ class Departure:
         return True
 
     def next_at(self, now: float) -> float | None:
-        return self.stopping.next_at(now, self._leftover().flush_at(now)) if self.stopping else None
+        if self.stopping is None:
+            return None
+        flush = self._next_flush(now)
+        return self.stopping.next_at(now, flush[0] if flush else None)
+
+    def _flush(self, scope: Scope, moment: Moment) -> None:
+        self._flushes += 1
+        self._scans += scope is not Scope.PATHS
+        self.watch.read()
+        self.passes.start(self.triggers.flush(moment, scope), moment)
+
+    def _next_flush(self, now: float) -> tuple[float, Scope] | None:
+        """From when on, and how far it is to look."""
+        if self.triggers.native:
+            return self._native_leftover().flush(now)
+        at = self._leftover().flush_at(now)
+        return None if at is None else (at, Scope.FULL)
+
+    def _native_leftover(self) -> NativeLeftover:
+        local = self.triggers.local
+        return NativeLeftover(
+            scanned=self.account.last_scan,
+            halted=self.triggers.halted,
+            named=bool(local.batch.paths),
+            unseen=local.batch.unnamed or local.deletions,
+            again_at=min(local.again.values(), default=None),
+            flushes=self._flushes,
+            scans=self._scans,
+            earliest_at=max(local.allowance.earliest_at, self.triggers.backoff_until),
+        )
 
     def _leftover(self) -> Leftover:
         return Leftover(
@@ -100,9 +133,10 @@ class Departure:
         self.over()
 
     def _is_complete(self, unpushed_count: int) -> bool:
-        return self.passes.running is None and self._leftover().is_complete(unpushed_count)
+        leftover = self._native_leftover() if self.triggers.native else self._leftover()
+        return self.passes.running is None and leftover.is_complete(unpushed_count)
 
     def _unpushed(self) -> list[str]:
         """Known by name; there may be more."""
         taken = self.passes.running.order.batch.paths if self.passes.running else set()
-        return sorted({*self.triggers.batch.paths, *taken, *self.account.book.unpushed})
+        return sorted({*self.triggers.local.paths, *taken, *self.account.book.unpushed})

@@ -6,7 +6,7 @@ sentence, or, for a mistake of ours, into a traceback in the log.
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from runner.engine.interface import Engine, Surroundings
 from runner.engine.registry import inspect
@@ -14,7 +14,7 @@ from runner.files.folder import Folder
 from runner.files.lock import Holder
 from runner.files.watch import Watcher
 from runner.model.errors import PermanentFailureError, UserError
-from runner.model.passes import Outcome, PassReport, Trigger
+from runner.model.passes import WHOLE, Outcome, PassReport, Trigger, Work
 from runner.worker.possession import (
     EngineFactory,
     Possession,
@@ -79,10 +79,12 @@ class EngineRoom:
         looked = self._opened(lambda: take_scratch(self._surroundings, self._make_engine))
         return looked if looked.held or looked.error else self.open()
 
-    def run_pass(self, trigger: Trigger) -> PassResult:
+    def run_pass(self, trigger: Trigger, work: Work = WHOLE) -> PassResult:
+        """The report's scope is what was asked for: nothing else may be concluded from it."""
         assert self._possession is not None
         watcher = self._renewed_watcher(self._possession)
-        return PassResult(self._report(self._possession.engine, trigger), watcher)
+        report = self._report(self._possession.engine, trigger, work)
+        return PassResult(replace(report, scope=work.scope), watcher)
 
     def rows(self, request: Mapping[str, object]) -> Iterator[Row]:
         """Raises UserError, and whatever the engine raises."""
@@ -142,9 +144,9 @@ class EngineRoom:
         self._watched = folder
         return start_watcher(folder, pair)
 
-    def _report(self, engine: Engine, trigger: Trigger) -> PassReport:
+    def _report(self, engine: Engine, trigger: Trigger, work: Work) -> PassReport:
         try:
-            return engine.run_pass(trigger)
+            return engine.run_pass(trigger, work)
         except UserError as error:
             permanent = isinstance(error, PermanentFailureError)
             return PassReport(Outcome.FAILED, str(error), permanent=permanent, retry=not permanent)

@@ -3,17 +3,19 @@
 On the loop. Which pass is due is the triggers' decision; whether one may start now is the worker's.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.config.settings import Pair
-from runner.model.passes import Outcome, PassReport, Progress
+from runner.model.passes import Outcome, PassReport, Progress, Scope
 from runner.worker import clocks, pass_lines
 from runner.worker.account import Account, Doing
 from runner.worker.clocks import Moment
 from runner.worker.engine_room import EngineRoom, PassResult
 from runner.worker.engine_thread import EngineThread
 from runner.worker.folder_watch import FolderWatch
+from runner.worker.local_work import THROUGH
 from runner.worker.on_change import OnChange
 from runner.worker.reporter import Reporter
 from runner.worker.surroundings import Lending, Say
@@ -26,11 +28,13 @@ class Running:
 
     order: Order
     began: Moment
+    cpu_seconds: float  # of this process so far
 
 
 @dataclass(eq=False)
 class PassDesk:
-    """say: sends a message, on the loop. ended: called after each pass, with its report, when all else is done."""
+    """say: sends a message, on the loop. ended: called after each pass, with its report, when all else is done.
+    last_small: the report of the last pass that did not look at everything."""
 
     pair: Pair
     triggers: Triggers
@@ -44,14 +48,15 @@ class PassDesk:
     say: Say
     post: Callable[[Callable[[], None]], None]
     log: Callable[[str, str], None]
-    ended: Callable[[PassReport], None]
+    ended: Callable[[Order, PassReport], None]
     running: Running | None = None
+    last_small: PassReport | None = None
     _progress: Progress | None = None
     _progress_posted: bool = False
 
     def start(self, order: Order, moment: Moment) -> None:
         """The thread is idle and the pair is held."""
-        self.running = Running(order, moment)
+        self.running = Running(order, moment, time.process_time())
         self._progress = None
         self.lending.begin(under_slots=order.under_slots)
         self.reporter.changed()
@@ -78,12 +83,12 @@ class PassDesk:
     def doing(self, moment: Moment) -> Doing:
         self._progress_posted = False
         running = self.running
-        taken = running is not None and not running.order.batch.is_empty
+        taken = running is not None and not (running.order.local.is_empty and running.order.events.is_empty)
         return Doing(
             trigger=running.order.trigger if running else None,
             started_at=running.began.wall if running else None,
             progress=self._progress if running else None,
-            pending=taken or not self.triggers.batch.is_empty,
+            pending=taken or self.triggers.is_pending,
             paused=self.triggers.paused,
             retrying=self.triggers.is_retrying,
             next_pass_at=None if running else moment.wall_of(self.triggers.next_scheduled_at(moment)),
@@ -93,7 +98,7 @@ class PassDesk:
     def _pass(self, order: Order) -> PassResult:
         """In the pass thread."""
         with self.lending.guarded():
-            return self.room.run_pass(order.trigger)
+            return self.room.run_pass(order.trigger, order.work)
 
     def _ended(self, result: PassResult) -> None:
         assert self.running is not None
@@ -102,10 +107,13 @@ class PassDesk:
         self.lending.slot_release()
         moment = clocks.read()
         seconds = moment.now - running.began.now
-        before = self.account.report
-        self.triggers.ended(order, report, moment, seconds)
-        self.account.pass_ended(report, order.trigger, running.began.wall, moment.wall)
-        if report.outcome in {Outcome.DONE, Outcome.DONE_WITH_PROBLEMS}:
+        is_whole = order.work.scope is Scope.FULL
+        before = self.account.report if is_whole else self.last_small
+        self.triggers.ended(order, report, moment, seconds, time.process_time() - running.cpu_seconds)
+        self.account.pass_ended(report, order.trigger, running.began.wall, moment.wall, order.work)
+        if not is_whole:
+            self.last_small = report
+        elif report.outcome in THROUGH:
             self.lending.token = ""
         if result.watcher:
             self.watch.take(result.watcher)
@@ -115,7 +123,7 @@ class PassDesk:
         if has_changed(report):
             self.on_change.tell(pass_lines.change_facts(self.pair, report, order.trigger, moment.wall))
         self.reporter.changed()
-        self.ended(report)
+        self.ended(order, report)
 
     def _answer(self, pass_id: str, report: PassReport) -> None:
         if pass_id:

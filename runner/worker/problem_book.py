@@ -1,8 +1,8 @@
 """The problems of a pair as of the last pass that could tell, with the time each was first seen. Pure."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 
 from runner.model.passes import Outcome, PassReport
 from runner.model.problem import Problem, Side
@@ -12,6 +12,23 @@ SAMPLE_BYTES = 48 * 1024
 CONFLICT_CODE = "conflict"
 _TELLING = frozenset({Outcome.DONE, Outcome.DONE_WITH_PROBLEMS})
 _Key = tuple[str, Side, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a pass looked at: these paths and all below them. local: the whole local side. all: everything."""
+
+    paths: frozenset[str] = frozenset()
+    local: bool = False
+    all: bool = False
+
+    def covers(self, problem: Problem) -> bool:
+        if self.all or (self.local and problem.side is Side.LOCAL):
+            return True
+        return any(above in self.paths for above in _itself_and_above(problem.path))
+
+
+EVERYTHING = Touched(all=True)
 
 
 class ProblemBook:
@@ -35,11 +52,14 @@ class ProblemBook:
         mine = self._problems.values()
         return tuple(problem.path for problem in mine if problem.side is Side.LOCAL and not problem.permanent)
 
-    def update(self, report: PassReport) -> None:
-        """A pass that went through replaces the list; one that did not only adds to it."""
+    def update(self, report: PassReport, touched: Touched = EVERYTHING) -> None:
+        """A pass that went through replaces what it looked at; one that did not only adds to the list."""
         before = self._problems
         now = {_key(problem): _first_seen(problem, before.get(_key(problem))) for problem in report.problems}
-        self._problems = now if report.outcome in _TELLING else {**before, **now}
+        kept = before
+        if report.outcome in _TELLING:
+            kept = {key: problem for key, problem in before.items() if not touched.covers(problem)}
+        self._problems = {**kept, **now}
 
     def sample(self) -> tuple[Problem, ...]:
         return sample(self._problems.values())
@@ -55,6 +75,12 @@ def sample(problems: Iterable[Problem]) -> tuple[Problem, ...]:
             break
         taken.append(problem)
     return tuple(taken)
+
+
+def _itself_and_above(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def _key(problem: Problem) -> _Key:

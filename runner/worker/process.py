@@ -24,6 +24,7 @@ _NOT_FOR_US = (
     signal.SIGUSR1,
     signal.SIGUSR2,
     signal.SIGPIPE,
+    signal.SIGIO,  # a read lease that somebody wants to break (fcntl(2)); its default is death
 )
 _STANDARD_ERROR = 2
 

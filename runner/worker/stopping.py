@@ -7,10 +7,11 @@ kept free for ending a run by INT, TERM and KILL.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.model.passes import Outcome, PassReport
+from runner.model.passes import Outcome, PassReport, Scope
 
 CUT_SECONDS = 3.0
 ANSWER_SECONDS = 0.5
+_THROUGH = frozenset({Outcome.DONE, Outcome.DONE_WITH_PROBLEMS})
 
 
 class Step(StrEnum):
@@ -80,5 +81,41 @@ class Leftover:
 
     def is_complete(self, unpushed_count: int) -> bool:
         """Nothing local is left behind, as far as anybody can know."""
-        went_through = self.report is not None and self.report.outcome in {Outcome.DONE, Outcome.DONE_WITH_PROBLEMS}
+        went_through = self.report is not None and self.report.outcome in _THROUGH
         return went_through and not self.pending and not unpushed_count
+
+
+@dataclass(frozen=True, slots=True)
+class NativeLeftover:
+    """The same of a native pair: the known paths first, then one scan, then what is still being written.
+
+    scanned: report of the last pass that looked at the whole folder. named: changed paths are waiting; unseen: changes
+    without names, or deletions. again_at: when a file that was being written is to be looked at. flushes, scans: how
+    many ran in this stop. earliest_at: the backoff of failures, or the share of the CPU that events may take.
+    """
+
+    scanned: PassReport | None
+    halted: bool = False
+    named: bool = False
+    unseen: bool = False
+    again_at: float | None = None
+    flushes: int = 0
+    scans: int = 0
+    earliest_at: float = float("-inf")
+
+    def flush(self, now: float) -> tuple[float, Scope] | None:
+        """From when on which flush makes sense; None: none does. Never a listing, but for a pair never compared."""
+        at = max(now, self.earliest_at)
+        if self.scanned is None:
+            return (at, Scope.FULL)
+        if self.halted:  # the brake judges a scan; it may have been released meanwhile
+            return None if self.scans else (at, Scope.LOCAL)
+        if (self.named and not self.unseen) or (self.again_at is not None and not self.flushes):
+            return (at, Scope.PATHS)
+        if not self.scans or self.unseen or self.scanned.outcome not in _THROUGH:
+            return (at, Scope.LOCAL)
+        return None if self.again_at is None else (max(at, self.again_at), Scope.PATHS)
+
+    def is_complete(self, unpushed_count: int) -> bool:
+        pending = self.named or self.unseen or self.again_at is not None
+        return self.scanned is not None and self.scanned.outcome in _THROUGH and not pending and not unpushed_count

@@ -40,6 +40,7 @@ class Lending:
         self._guard = guard
         self._condition = threading.Condition()
         self._cut = False
+        self._only_push = False
         self._unwanted: Callable[[], bool] = lambda: False
         self._has_slot = False
         self._asked_slot = False
@@ -61,6 +62,7 @@ class Lending:
             approved_token=lambda: self.token,
             wall_clock=time.time,
             log=log,
+            only_push=lambda: self._only_push,
         )
 
     @property
@@ -76,6 +78,10 @@ class Lending:
         with self._condition:
             self._under_slots = False
             self._condition.notify_all()
+
+    def push_only(self) -> None:
+        """The worker stops with a flush: downloads end at once, uploads go on."""
+        self._only_push = True
 
     def cut(self) -> None:
         """The running pass is to end soon."""
@@ -130,12 +136,18 @@ class Lending:
     def connect(self, name: str) -> Channel:
         """Raises ServiceUnavailableError after CONNECT_SECONDS."""
         self._guard.alive(time.monotonic())
+        try:
+            return self.connect_beside(name)
+        finally:
+            self._guard.alive(time.monotonic())
+
+    def connect_beside(self, name: str) -> Channel:
+        """The same for another thread, whose life says nothing of the pass thread's."""
         waiter = _Waiter()
         with self._condition:
             self._waiters.setdefault(name, deque()).append(waiter)
         self._say({"type": "service?", "name": name})
         waiter.answered.wait(CONNECT_SECONDS)
-        self._guard.alive(time.monotonic())
         with self._condition:
             waiter.given_up = True
             if waiter.fd is not None:

@@ -6,14 +6,17 @@ Never starts a pass and never reads a clock; one pass answers everything that wa
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
+from typing import NamedTuple
 
 from runner.config.settings import EngineName, Pair
-from runner.model.passes import Outcome, PassReport, Trigger
+from runner.model.passes import WHOLE, Outcome, PassReport, Scope, Trigger, Work
 from runner.worker import retries
 from runner.worker.batch import Batch, earliest_after
 from runner.worker.calendar_times import CalendarTimes
 from runner.worker.clocks import Moment
 from runner.worker.intervals import Intervals
+from runner.worker.key_batch import KeyBatch, KeyShare
+from runner.worker.local_work import THROUGH, LocalShare, LocalWork
 
 UNDER_SLOTS = frozenset({Trigger.START, Trigger.SCHEDULE, Trigger.RETRY, Trigger.APPROVED})
 
@@ -30,11 +33,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A pass to run now, all that it answers, and the local changes it is expected to carry over."""
+    """A pass to run now, how far it is to look, all that it answers, and the changes it is expected to carry over."""
 
     trigger: Trigger
     requests: tuple[Request, ...] = ()
-    batch: Batch = field(default_factory=Batch)
+    work: Work = WHOLE
+    local: LocalShare = field(default_factory=LocalShare)
+    events: KeyShare = field(default_factory=KeyShare)
+
+    @property
+    def batch(self) -> Batch:
+        return self.local.batch
 
     @property
     def under_slots(self) -> bool:
@@ -44,19 +53,31 @@ class Order:
         )
 
 
+class Reason(NamedTuple):
+    """Why a pass is due, from when on (monotonic), and how far it has to look."""
+
+    at: float
+    trigger: Trigger
+    scope: Scope = Scope.FULL
+
+
 class Triggers:
     """scheduled=False (one-shot): only requests."""
 
     def __init__(self, pair: Pair, moment: Moment, random: Random, *, scheduled: bool = True) -> None:
         self._random = random
-        self._is_slow = pair.engine is EngineName.AWS_CLI
-        self.batch = Batch()
+        self.native = pair.engine is EngineName.NATIVE
+        self.local = LocalWork(self.native)
+        self.events = KeyBatch(self.native)
         self.paused = False
         self.failures = 0
         self._requests: list[Request] = []
         self._start = scheduled
         self._approved = False
+        self._halted = False
         self._retry_at: float | None = None
+        self._retries_all = True
+        self._failed_scope: Scope | None = None
         self._ended_at: float | None = None
         self._pass_seconds = 0.0
         self._intervals: Intervals | None = None
@@ -67,6 +88,16 @@ class Triggers:
             self._calendar = CalendarTimes(pair.cron, pair.at, pair.timezone, moment.wall)
 
     @property
+    def batch(self) -> Batch:
+        """Local changes that no pass has taken yet."""
+        return self.local.batch
+
+    @property
+    def is_pending(self) -> bool:
+        """Something is known to have changed that no pass has carried over."""
+        return not self.local.is_empty or not self.events.is_empty
+
+    @property
     def is_retrying(self) -> bool:
         return self._retry_at is not None
 
@@ -74,6 +105,16 @@ class Triggers:
     def retry_at(self) -> float | None:
         """Monotonic time of the next try after a failure."""
         return self._retry_at
+
+    @property
+    def halted(self) -> bool:
+        """A brake has stopped the last pass that judged one: until a whole pass goes through, events move nothing."""
+        return self._halted
+
+    @property
+    def backoff_until(self) -> float:
+        """Monotonic time before which nothing is tried again; -inf while nothing fails."""
+        return self._retry_at if self._retry_at is not None and self.failures else float("-inf")
 
     def request(self, request: Request) -> None:
         self._requests.append(request)
@@ -84,6 +125,10 @@ class Triggers:
     def changed(self, paths: Iterable[str], now: float, *, unnamed: bool = False) -> None:
         self.batch.add(paths, now, unnamed=unnamed)
 
+    def notified(self, keys: Iterable[str], receipts: Iterable[str], now: float) -> None:
+        """Events named these keys; receipts: of their messages."""
+        self.events.add(keys, receipts, now)
+
     def refused_requests(self, *, even_waiting: bool) -> tuple[Request, ...]:
         """Takes back what was asked and cannot be done; those that wait for the lock only with `even_waiting`."""
         refused = tuple(request for request in self._requests if even_waiting or not request.wait_for_lock)
@@ -92,38 +137,43 @@ class Triggers:
 
     def next_at(self, moment: Moment) -> float | None:
         """Monotonic time of the next pass, as far as it is known now; None: nothing is due by itself."""
-        return min((at for at, _trigger in self._due(moment)), default=None)
+        return min((reason.at for reason in self._due(moment)), default=None)
 
     def next_scheduled_at(self, moment: Moment) -> float | None:
         """The same for people: without local changes and requests."""
         if self.paused:
             return None
-        times = [at for at, trigger in self._due(moment) if trigger in UNDER_SLOTS]
-        return min(times, default=None)
+        return min((reason.at for reason in self._due(moment) if reason.trigger in UNDER_SLOTS), default=None)
 
     def take(self, moment: Moment) -> Order | None:
-        """The pass that is due now, marked as started; None when none is."""
-        due = [trigger for at, trigger in self._due(moment) if at <= moment.now]
-        return self._started(due[0], moment) if due else None
+        """The pass that is due now, marked as started; None when none is. One that looks at everything goes first."""
+        due = [reason for reason in self._due(moment) if reason.at <= moment.now]
+        wide = [reason for reason in due if reason.scope is Scope.FULL]
+        # Among the others the one that has waited longest: a busy folder never starves the bucket's events.
+        reason = wide[0] if wide else min(due, default=None)
+        return self._started(reason, moment) if reason else None
 
-    def flush(self, moment: Moment) -> Order:
-        """The last pass of a stopping worker, due or not."""
-        return self._started(Trigger.FLUSH, moment)
+    def flush(self, moment: Moment, scope: Scope = Scope.FULL) -> Order:
+        """A last pass of a stopping worker, due or not."""
+        return self._started(Reason(moment.now, Trigger.FLUSH, scope), moment)
 
-    def ended(self, order: Order, report: PassReport, moment: Moment, pass_seconds: float) -> None:
+    def ended(
+        self, order: Order, report: PassReport, moment: Moment, pass_seconds: float, cpu_seconds: float = 0.0
+    ) -> None:
         """What came of an order decides about retries, intervals and what is still pending."""
         self._ended_at, self._pass_seconds = moment.now, pass_seconds
-        carried = report.outcome in {Outcome.DONE, Outcome.DONE_WITH_PROBLEMS}
+        scope = order.work.scope
+        carried = report.outcome in THROUGH
+        self.local.ended(order.local, scope, report, moment.now, pass_seconds)
+        if self.native and scope is not Scope.FULL:
+            self.local.allowance.spent(cpu_seconds, moment.now)
         if not carried:
-            self.batch.put_back(order.batch)
-        failed = report.outcome is Outcome.FAILED
-        self.failures = self.failures + 1 if failed else 0 if carried else self.failures
-        self._retry_at = None
-        if failed and report.retry:
-            self._retry_at = moment.now + retries.delay_seconds(self.failures, self._random)
-        elif report.outcome is Outcome.STOPPED:
-            self._retry_at = moment.now + retries.INITIAL_SECONDS  # it was cut (by a pause): go on when that is over
-        if self._intervals:
+            self.events.put_back(order.events, moment.now)
+        if report.outcome is Outcome.HALTED or (carried and scope is Scope.FULL):
+            self._halted = report.outcome is Outcome.HALTED
+        self._count(report, scope, carried=carried)
+        self._set_retry(report, scope, moment.now)
+        if self._intervals and scope is Scope.FULL:
             self._intervals.ended(moment.now, changed=has_changed(report) if carried else None)
 
     def clock_stepped(self, moment: Moment, step_seconds: float) -> None:
@@ -132,38 +182,69 @@ class Triggers:
         if self._calendar:
             self._calendar.clock_stepped(moment.wall, step_seconds)
 
-    def _due(self, moment: Moment) -> list[tuple[float, Trigger]]:
+    def _count(self, report: PassReport, scope: Scope, *, carried: bool) -> None:
+        """A small pass that went through says nothing of a whole one that failed."""
+        if report.outcome is Outcome.FAILED:
+            self.failures += 1
+            self._failed_scope = Scope.FULL if self._failed_scope is Scope.FULL else scope
+        elif carried and (scope is Scope.FULL or self._failed_scope is not Scope.FULL):
+            self.failures, self._failed_scope = 0, None
+
+    def _set_retry(self, report: PassReport, scope: Scope, now: float) -> None:
+        self._retry_at, self._retries_all = None, scope is Scope.FULL
+        # What events ask for stays due after a failure: without the backoff it would be tried for ever at once.
+        if report.outcome is Outcome.FAILED and (report.retry or scope is not Scope.FULL):
+            self._retry_at = now + retries.delay_seconds(self.failures, self._random)
+        elif report.outcome is Outcome.STOPPED:
+            self._retry_at = now + retries.INITIAL_SECONDS  # it was cut (by a pause): go on when that is over
+
+    def _due(self, moment: Moment) -> list[Reason]:
         """Every reason with its time, the most telling reason first."""
         if self.paused:
             return []
-        due: list[tuple[float, Trigger]] = []
+        due: list[Reason] = []
         if self._approved:
-            due.append((moment.now, Trigger.APPROVED))
+            due.append(Reason(moment.now, Trigger.APPROVED))
         if self._requests:
-            due.append((moment.now, Trigger.REQUEST))
+            due.append(Reason(moment.now, Trigger.REQUEST))
         if self._start:
-            due.append((moment.now, Trigger.START))
+            due.append(Reason(moment.now, Trigger.START))
         due.extend(self._self_made(moment))
         return due
 
-    def _self_made(self, moment: Moment) -> Iterable[tuple[float, Trigger]]:
+    def _self_made(self, moment: Moment) -> Iterable[Reason]:
         if self._intervals:
-            yield self._intervals.due_at, Trigger.SCHEDULE
+            yield Reason(self._intervals.due_at, Trigger.SCHEDULE)
         if self._calendar and self._calendar.next_at is not None:
-            yield moment.now + (self._calendar.next_at - moment.wall), Trigger.SCHEDULE
-        if self._retry_at is not None:
-            yield self._retry_at, Trigger.RETRY
-        batch_at = self.batch.due_at()
-        if batch_at is not None:
-            yield self._not_too_soon(batch_at), Trigger.WATCH
+            yield Reason(moment.now + (self._calendar.next_at - moment.wall), Trigger.SCHEDULE)
+        # A small pass is tried again by what it left pending, which waits for the same time.
+        if self._retry_at is not None and self._retries_all:
+            yield Reason(self._retry_at, Trigger.RETRY)
+        if not self.native or not self._halted:  # under a brake nothing moves
+            yield from self._from_events()
+
+    def _from_events(self) -> Iterable[Reason]:
+        for at, scope in self.local.due():
+            yield Reason(self._not_too_soon(at), Trigger.WATCH, scope)
+        keys_at = self.events.due_at()
+        if keys_at is not None:
+            yield Reason(self._not_too_soon(keys_at), Trigger.EVENT, Scope.KEYS if self.native else Scope.FULL)
 
     def _not_too_soon(self, at: float) -> float:
-        if self._is_slow:
+        if not self.native:
             at = max(at, earliest_after(self._ended_at, self._pass_seconds))
         # While passes fail, events must not outrun the backoff.
         return at if self._retry_at is None else max(at, self._retry_at)
 
-    def _started(self, trigger: Trigger, moment: Moment) -> Order:
+    def _started(self, reason: Reason, moment: Moment) -> Order:
+        scope, flush = reason.scope, reason.trigger is Trigger.FLUSH
+        share = self.local.taken(scope, moment.now, all_again=flush)
+        if scope in {Scope.PATHS, Scope.LOCAL}:
+            paths = frozenset(share.batch.paths)
+            return Order(reason.trigger, (), Work(scope, paths=paths), share)
+        events = self.events.taken()
+        if scope is Scope.KEYS:
+            return Order(reason.trigger, (), Work(scope, keys=events.keys), share, events)
         requests, self._requests = tuple(self._requests), []
         self._start = self._approved = False
         self._retry_at = None
@@ -171,7 +252,7 @@ class Triggers:
             self._intervals.started(moment.now)
         if self._calendar:
             self._calendar.started(moment.wall)
-        return Order(trigger, requests, self.batch.taken())
+        return Order(reason.trigger, requests, WHOLE, share, events)
 
 
 def has_changed(report: PassReport) -> bool:

@@ -33,7 +33,7 @@ from runner.worker.possession import EngineFactory
 from runner.worker.reporter import Reporter
 from runner.worker.supervisor_line import SupervisorLine
 from runner.worker.surroundings import Lending
-from runner.worker.triggers import Request, Triggers
+from runner.worker.triggers import Order, Request, Triggers
 
 LONGEST_SLEEP_SECONDS = 60.0
 FAREWELL_SECONDS = 1.0
@@ -74,7 +74,7 @@ class Worker:
         surroundings = self._lending.surroundings(pair, settings, log.log)
         self._room = EngineRoom(surroundings, make_engine, scheduled=not one_shot)
         self._thread = EngineThread(self._loop.post, self._mistake)
-        self._watch = FolderWatch(self._loop, self._local_change, self._watch_trouble)
+        self._watch = FolderWatch(self._loop, self._local_change, self._watch_trouble, prompt=self._triggers.native)
         self._make_desks(moment)
         self._inbox: Mapping[str, Callable[[Message, Moment], None]] = {
             "sync": self._on_sync,
@@ -167,6 +167,9 @@ class Worker:
         if opening_at is not None and moment.now >= opening_at and self._thread.is_idle:
             self._opening.begin()
         elif self._can_start:
+            due_at = self._triggers.next_at(moment) if self._triggers.native else None
+            if due_at is not None and due_at <= moment.now:
+                self._watch.read()  # what came while changes were collected goes with them
             order = self._triggers.take(moment)
             if order:
                 self._passes.start(order, moment)
@@ -257,7 +260,7 @@ class Worker:
         if opened.permanent:
             self._leave_for_good()
 
-    def _pass_ended(self, report: PassReport) -> None:
+    def _pass_ended(self, order: Order, report: PassReport) -> None:
         self._account.watching, self._account.watch_note = self._watch.word, self._watch.note
         if not self._departure.stopping:
             self._lending.uncut()

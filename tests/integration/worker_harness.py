@@ -15,7 +15,7 @@ from runner.config.settings import EngineName, Interval, Mode, Pair, Settings, S
 from runner.engine.interface import Difference, PlannedAction, Surroundings, TrashItem
 from runner.files.folder import Folder
 from runner.files.private import Private
-from runner.model.passes import WHOLE, Outcome, PassReport, Progress, Trigger, Work
+from runner.model.passes import WHOLE, Again, Halt, Outcome, PassReport, Progress, Trigger, Work
 from runner.model.problem import Problem, Side
 from runner.supervisor.child import Forked, fork_child
 from runner.worker.process import run_worker
@@ -52,6 +52,11 @@ class ScriptedEngine:
         self.passes += 1
         with self.journal.open("a") as file:
             file.write(f"{trigger}\n")
+        with self.journal.with_suffix(".work").open("a") as file:
+            names = sorted(work.paths | work.keys)
+            file.write(json.dumps({"at": time.monotonic(), "scope": str(work.scope), "names": names}) + "\n")
+        if self.surroundings.only_push():
+            self.journal.with_suffix(".only-push").touch()
         action: Callable[[], PassReport] = getattr(self, f"_{word}")
         return action()
 
@@ -68,8 +73,34 @@ class ScriptedEngine:
     def _failed(self) -> PassReport:
         return PassReport(Outcome.FAILED, "no network", retry=True)
 
+    def _permanent_no(self) -> PassReport:
+        """Trying again soon cannot help."""
+        return PassReport(Outcome.FAILED, "no rights")
+
+    def _conflicted(self) -> PassReport:
+        copy = Problem("a.conflict-20260101T000000Z-host.txt", Side.LOCAL, "conflict", "lost against a.txt", 5.0)
+        return PassReport(Outcome.DONE, problems=(copy,))
+
     def _permanent(self) -> PassReport:
         return PassReport(Outcome.FAILED, "no aws here", permanent=True)
+
+    def _again(self) -> PassReport:
+        """A file that is still being written."""
+        busy = Problem("busy", Side.LOCAL, "busy", "open for writing", 5.0)
+        again = (Again("busy", 0.2),)
+        return PassReport(Outcome.DONE_WITH_PROBLEMS, problems=(busy,), again=again)
+
+    def _deferred(self) -> PassReport:
+        return PassReport(Outcome.DONE, deferred_deletions=1)
+
+    def _halted(self) -> PassReport:
+        return PassReport(Outcome.HALTED, "too many", halt=Halt("max-delete", "too many", "token", 12))
+
+    def _pushes(self) -> PassReport:
+        """A long pass that ends its downloads when only uploads are wanted."""
+        while not self.surroundings.only_push() and not self.surroundings.should_stop():
+            time.sleep(0.01)
+        return PassReport(Outcome.STOPPED)
 
     def _raises(self) -> PassReport:
         raise ZeroDivisionError("a bug")
@@ -185,6 +216,14 @@ class Rig:
 
         found: Message = self.until(find)
         return found
+
+    def work(self) -> list[Message]:
+        """What each pass was asked to look at: at (monotonic), scope, names."""
+        journal = self.journal.with_suffix(".work")
+        return [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
+
+    def scopes(self) -> list[str]:
+        return [str(one["scope"]) for one in self.work()]
 
     def forget(self) -> None:
         self.messages.clear()

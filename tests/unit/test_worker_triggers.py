@@ -104,7 +104,7 @@ def test_failure_that_cannot_be_cured_soon_waits_for_the_schedule() -> None:
 
 
 def test_local_change_waits_for_quiet_but_not_for_ever() -> None:
-    subject = triggers(engine=EngineName.NATIVE)
+    subject = triggers()
     run(subject, 0.0)
     for tenth in range(1, 100):
         subject.changed({f"f{tenth}"}, 10 + tenth / 10)

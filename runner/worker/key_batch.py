@@ -1,0 +1,68 @@
+"""Keys of the bucket that events named, gathered for a pass, with the messages that are deleted when it went through.
+
+Pure. Everything here is a hint: what does not fit is dropped, for each scheduled pass lists the bucket anyway, and a
+message that is not deleted comes again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from runner.worker.batch import CALM, Pace
+
+KEYS_KEPT = 10_000
+RECEIPTS_KEPT = 10_000
+BRISK = Pace(0.02, 0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyShare:
+    """What a pass took over."""
+
+    keys: frozenset[str] = frozenset()
+    receipts: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.keys and not self.receipts
+
+
+@dataclass(slots=True)
+class KeyBatch:
+    native: bool
+    _keys: set[str] = field(default_factory=set)
+    _receipts: list[str] = field(default_factory=list)
+    _first_at: float | None = None
+    _last_at: float | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._keys and not self._receipts
+
+    @property
+    def is_full(self) -> bool:
+        """Enough for now: the queue keeps the rest."""
+        return len(self._keys) >= KEYS_KEPT // 2 or len(self._receipts) >= RECEIPTS_KEPT // 2
+
+    def add(self, keys: Iterable[str], receipts: Iterable[str], now: float) -> None:
+        """receipts: of the messages that named these keys."""
+        self._keys.update(keys)
+        while len(self._keys) > KEYS_KEPT:
+            self._keys.pop()
+        self._receipts = [*self._receipts, *receipts][-RECEIPTS_KEPT:]
+        self._first_at = now if self._first_at is None else self._first_at
+        self._last_at = now
+
+    def due_at(self) -> float | None:
+        if self._first_at is None or self._last_at is None:
+            return None
+        pace = BRISK if self.native else CALM
+        return min(self._last_at + pace.quiet_seconds, self._first_at + pace.longest_seconds)
+
+    def taken(self) -> KeyShare:
+        share = KeyShare(frozenset(self._keys), tuple(self._receipts))
+        self._keys, self._receipts, self._first_at, self._last_at = set(), [], None, None
+        return share
+
+    def put_back(self, share: KeyShare, now: float) -> None:
+        if not share.is_empty:
+            self.add(share.keys, share.receipts, now)
