@@ -1,4 +1,4 @@
-"""The brakes: may a plan's deletions go on, or is a person needed first? Pure; both engines ask here.
+"""The brakes: may a plan's deletions and changes go on, or is a person needed first? Pure; both engines ask here.
 
 Never deletes and never remembers: what was shown to a person is kept by the caller.
 """
@@ -38,26 +38,77 @@ class Brake:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a native pass would take away, in both directions.
+
+    here: deletions in the folder, because objects vanished (left: of the listing; emptied-listing). there: deletions in
+    the bucket, because files vanished (left: of the folder; emptied-folder). changes: remembered files, on either side,
+    whose content another would replace; creations and moves are none. remembered: files of the last good pass.
+    """
+
+    here: Deletions
+    there: Deletions
+    changes: int
+    remembered: int
+
+
 def judge(plan: Deletions, max_delete: Share | int) -> Brake | None:
     """The brake that stops this plan, None when it may go on."""
-    unlimited = isinstance(max_delete, Share) and max_delete.share >= 1.0
-    if plan.count == 0:
+    return _emptied(plan, max_delete) or _too_many_deletions(plan.count, plan.remembered, max_delete)
+
+
+def judge_both(plan: Plan, max_delete: Share | int, max_change: Share | int | None) -> Brake | None:
+    """The brake that stops this plan of a native pass; max_change None is off.
+
+    A side that lost everything is named first: it says more than a number. Then deletions count together, whichever
+    side they hit: half of the files are half of the files.
+    """
+    return (
+        _emptied(plan.there, max_delete)
+        or _emptied(plan.here, max_delete)
+        or _too_many_deletions(plan.here.count + plan.there.count, plan.remembered, max_delete)
+        or _too_many_changes(plan.changes, plan.remembered, max_change)
+    )
+
+
+def _emptied(plan: Deletions, max_delete: Share | int) -> Brake | None:
+    if plan.count == 0 or plan.left > 0:
         return None
-    if plan.unmarked and plan.left == 0:
+    if plan.unmarked:
         return Brake(plan.emptied, "the folder is empty, and read-only: no marker in it can prove that it is the same")
-    if unlimited:
+    if plan.remembered < COUNTS_FROM or _is_unlimited(max_delete):
         return None
-    if plan.left == 0 and plan.remembered >= COUNTS_FROM:
-        what = "the folder is empty" if plan.emptied == "emptied-folder" else "the bucket's listing is empty"
-        return Brake(plan.emptied, f"{what}, but {plan.remembered} files were there at the last good pass")
-    limit = max_delete.share * plan.remembered if isinstance(max_delete, Share) else max_delete
-    if plan.count >= COUNTS_FROM and plan.count > limit:
-        allowed = f"{max_delete.share:.0%} of " if isinstance(max_delete, Share) else f"{max_delete}, of "
-        return Brake(
-            "max-delete",
-            f"{plan.count} deletions in one pass; max_delete allows {allowed}{plan.remembered} remembered files",
-        )
-    return None
+    what = "the folder is empty" if plan.emptied == "emptied-folder" else "the bucket's listing is empty"
+    return Brake(plan.emptied, f"{what}, but {plan.remembered} files were there at the last good pass")
+
+
+def _too_many_deletions(count: int, remembered: int, max_delete: Share | int) -> Brake | None:
+    if not _is_above(count, remembered, max_delete):
+        return None
+    return Brake("max-delete", f"{count} deletions in one pass; max_delete allows {_allowed(max_delete, remembered)}")
+
+
+def _too_many_changes(count: int, remembered: int, max_change: Share | int | None) -> Brake | None:
+    if max_change is None or not _is_above(count, remembered, max_change):
+        return None
+    text = f"{count} files would change their content in one pass; max_change allows {_allowed(max_change, remembered)}"
+    return Brake("max-change", text)
+
+
+def _is_unlimited(limit: Share | int) -> bool:
+    return isinstance(limit, Share) and limit.share >= 1.0
+
+
+def _is_above(count: int, remembered: int, limit: Share | int) -> bool:
+    if count < COUNTS_FROM or _is_unlimited(limit):
+        return False
+    return count > (limit.share * remembered if isinstance(limit, Share) else limit)
+
+
+def _allowed(limit: Share | int, remembered: int) -> str:
+    allowed = f"{limit.share:.0%} of" if isinstance(limit, Share) else f"{limit}, of"
+    return f"{allowed} {remembered} remembered files"
 
 
 def token(brake: str, paths: Iterable[bytes]) -> str:

@@ -44,6 +44,8 @@ class Remote(NamedTuple):
 
     looked: its metadata was read (HEAD); until then mode, mtime_ns and sha256 say nothing. sha256: hex, "" when the
     object does not carry one. kind is FILE until a look tells that it is a link; a placeholder's key shows it.
+    storage_class: as listed; the x-amz-archive-status of an INTELLIGENT_TIERING object where a look saw one. restored:
+    a look saw that an archived object can be read for now (x-amz-restore: ongoing-request="false").
     """
 
     kind: Kind
@@ -56,13 +58,15 @@ class Remote(NamedTuple):
     mode: int | None = None
     mtime_ns: int | None = None
     sha256: str = ""
+    restored: bool = False
 
 
 class Base(NamedTuple):
     """A path when both sides were last equal: memory's row. Local stamps, the content's hash, the object's version.
 
     racy: the file was read so soon after its last change that its stamps prove nothing, or somebody had it open: read
-    it again. mode: permission bits of both sides (0 for links and folders).
+    it again. mode: the file's permission bits when it was recorded (0 for links and folders). sha256 of a link: of its
+    target. modified: 0 where the answer to our own write did not tell it.
     """
 
     kind: Kind
