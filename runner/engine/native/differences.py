@@ -1,0 +1,101 @@
+"""The one question of a pass: where do memory, folder and listing not say the same? Asked in SQL, answered in pages.
+
+Rows of the answer: path, memory's columns, the folder's columns, the listing's; NULLs for what has none. Every path of
+every side is looked at once by merging sorted tables; what is equal never leaves SQLite.
+"""
+# ruff: noqa: S608 - statements are put together from our own words only, values are bound
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, Final
+
+from runner.engine.memory_file import corruption_recognised
+from runner.engine.native.facts import Kind
+from runner.engine.native.memory import BASE_COLUMNS, CODES, FOLDER_CODE
+
+_PAGE = 500
+_FILE: Final = CODES[Kind.FILE]
+
+_B = ", ".join(f"b.{column.strip()}" for column in BASE_COLUMNS.split(","))
+_NO_B = ", ".join(["NULL"] * 12)
+_H = "h.kind, h.size, h.mtime_ns, h.ctime_ns, h.inode, h.mode, h.target"
+_NO_H = ", ".join(["NULL"] * 7)
+_T = "t.kind, t.key, t.size, t.etag, t.modified, t.class"
+_NO_T = ", ".join(["NULL"] * 6)
+
+# A folder has no stamps worth comparing; permission bits are compared of files only, a link's say nothing.
+_LOCAL_DIFFERS = f"""(h.kind IS NOT b.kind OR (b.kind <> {FOLDER_CODE} AND (
+  h.ctime_ns <> b.ctime_ns OR h.mtime_ns <> b.mtime_ns OR h.size <> b.size OR h.inode <> b.inode
+  OR (b.kind = {_FILE} AND (h.mode & 511) <> (b.mode & 511)))))"""
+# A listing calls a link a file. Whole seconds: a HEAD's and a GET's LastModified have no more, some listings do.
+_REMOTE_DIFFERS = f"""(t.path IS NULL OR (t.kind = {FOLDER_CODE}) <> (b.kind = {FOLDER_CODE}) OR t.etag <> b.etag
+  OR t.size <> b.remote_size OR CAST(t.modified AS INTEGER) <> CAST(b.modified AS INTEGER) OR t.key IS NOT b.key)"""
+
+_LISTED = f"""
+SELECT b.path AS path, {_B}, {_H}, {_T} FROM main.base b
+  LEFT JOIN scratch.here h ON h.path = b.path LEFT JOIN scratch.there t ON t.path = b.path
+  WHERE b.path > :after AND ({_LOCAL_DIFFERS} OR {_REMOTE_DIFFERS} OR b.racy)
+UNION ALL
+SELECT h.path, {_NO_B}, {_H}, {_T} FROM scratch.here h LEFT JOIN scratch.there t ON t.path = h.path
+  WHERE h.path > :after AND NOT EXISTS (SELECT 1 FROM main.base k WHERE k.path = h.path)
+UNION ALL
+SELECT t.path, {_NO_B}, {_NO_H}, {_T} FROM scratch.there t
+  WHERE t.path > :after AND NOT EXISTS (SELECT 1 FROM main.base k WHERE k.path = t.path)
+  AND NOT EXISTS (SELECT 1 FROM scratch.here k WHERE k.path = t.path)
+ORDER BY 1 LIMIT :page
+"""
+_ASSUMED = f"""
+SELECT b.path AS path, {_B}, {_H}, {_NO_T} FROM main.base b LEFT JOIN scratch.here h ON h.path = b.path
+  WHERE b.path > :after AND ({_LOCAL_DIFFERS} OR b.racy)
+UNION ALL
+SELECT h.path, {_NO_B}, {_H}, {_NO_T} FROM scratch.here h
+  WHERE h.path > :after AND NOT EXISTS (SELECT 1 FROM main.base k WHERE k.path = h.path)
+ORDER BY 1 LIMIT :page
+"""
+
+
+class Differences:
+    """assumed: nobody has listed, the bucket is taken to be as memory says."""
+
+    def __init__(self, connection: sqlite3.Connection, *, assumed: bool) -> None:
+        self._connection = connection
+        self.sql = _ASSUMED if assumed else _LISTED
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """In byte order of paths, page by page: no cursor stays open while the caller works. MemoryCorruptError."""
+        after = b""  # no path is empty
+        while True:
+            with corruption_recognised():
+                page = self._connection.execute(self.sql, {"after": after, "page": _PAGE}).fetchall()
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1][0]
+
+
+def placeholders_into_there(connection: sqlite3.Connection, *, assumed: bool) -> None:
+    """One object for each folder: the one memory knows, else the first by name. A file of the same path comes first.
+
+    Then the local folders that hold something, where memory or the bucket speaks of the folder itself.
+    """
+    with corruption_recognised():
+        connection.execute("DELETE FROM scratch.there WHERE kind = ?", (FOLDER_CODE,))
+        connection.execute(_CHOOSE, {"folder": FOLDER_CODE})
+        connection.execute(_FOLDERS.format(spoken_of=_BASE_ONLY if assumed else _EITHER), {"folder": FOLDER_CODE})
+
+
+_CHOOSE = """
+INSERT OR IGNORE INTO scratch.there (path, kind, key, size, etag, modified, class)
+SELECT m.path, :folder, m.key, m.size, m.etag, m.modified, m.class FROM scratch.marks m WHERE m.key = (
+  SELECT k.key FROM scratch.marks k LEFT JOIN main.base b ON b.path = k.path
+  WHERE k.path = m.path ORDER BY k.key IS b.key DESC, k.key LIMIT 1)
+"""
+_BASE_ONLY = "SELECT path FROM main.base WHERE kind = :folder"
+_EITHER = f"{_BASE_ONLY} UNION SELECT path FROM scratch.there WHERE kind = :folder"
+_FOLDERS = """
+INSERT OR IGNORE INTO scratch.here (path, kind, size, mtime_ns, ctime_ns, inode, mode)
+SELECT f.path, :folder, 0, 0, 0, 0, 0 FROM ({spoken_of}) f
+WHERE EXISTS (SELECT 1 FROM scratch.dirs d WHERE d.path = f.path)
+  OR EXISTS (SELECT 1 FROM scratch.here h WHERE h.path > CAST(f.path || '/' AS BLOB)
+    AND h.path < CAST(f.path || '0' AS BLOB))
+"""
