@@ -75,7 +75,7 @@ def _moment(folder: str) -> float | None:
 
 
 def _copy(client: Client, source_key: str, target_key: str, etag: str) -> None:
-    client.copy(source_key, target_key, if_match=etag)
+    client.copy(source_key, target_key, source_etag=etag, expected=None)
 
 
 def items(client: Client, pair: Pair) -> Iterator[tuple[TrashItem, ObjectInfo]]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
@@ -45,14 +46,27 @@ def etag_of(answer: Answer, place: str) -> str:
     return etag
 
 
-def copied_etag(answer: Answer, place: str) -> str:
-    """The ETag in a CopyObjectResult; a 200 may carry an error instead (S3 API reference, CopyObject)."""
+def result_text(answer: Answer, result: str, name: str) -> str:
+    """The text of one element of a result document, "" when the answer is not that document: a 200 may carry an error
+    or a proxy's page instead (S3 API reference, CopyObject and CompleteMultipartUpload)."""
     root = document(answer.body)
-    if root is not None and local_name(root.tag) == "CopyObjectResult":
-        for child in root:
-            if local_name(child.tag) == "ETag" and child.text:
-                return child.text.strip().strip('"')
-    raise ServerFaultError(f"the copy to {place} was answered with {answer.status} but without a result: not believed")
+    if root is None or local_name(root.tag) != result:
+        return ""
+    return next((child.text.strip() for child in root if local_name(child.tag) == name and child.text), "")
+
+
+def copied(answer: Answer, place: str, result: str = "CopyObjectResult") -> tuple[str, float | None]:
+    """ETag and LastModified (seconds) of a copy's result."""
+    etag = result_text(answer, result, "ETag").strip('"')
+    if not etag:
+        raise ServerFaultError(
+            f"the copy to {place} was answered with {answer.status} but without a result: not believed"
+        )
+    try:
+        moment = datetime.fromisoformat(result_text(answer, result, "LastModified"))
+    except ValueError:
+        return etag, None
+    return etag, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def range_total(headers: Mapping[str, str], body_bytes: int) -> int:

@@ -4,8 +4,10 @@ The client says what to ask, the transport sends it once; here is everything bet
 means for a file.
 """
 
+import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from runner.config.settings import Pair
 from runner.model.passes import Requests
@@ -25,6 +27,7 @@ from runner.store.errors import (
     error_of,
     parse_error,
 )
+from runner.store.pace import TokenBucket
 from runner.store.price import is_aws
 from runner.store.request import Answer, Request
 from runner.store.retry import Patience, delay_before_retry
@@ -33,8 +36,17 @@ from runner.store.transport import NoAnswerError, Transport
 _SLEEP_SECONDS = 0.2
 
 
+class _Opened(NamedTuple):
+    """Where requests go for one set of credentials (compared by identity: a new snapshot is a new object)."""
+
+    credentials: Credentials
+    moved_to: str
+    address: Address
+    transport: Transport
+
+
 class Conversation:
-    """lost_answers: how many requests so far may have been carried out though no answer came."""
+    """For any number of threads at once; nothing of one call is seen by another but the counters."""
 
     def __init__(
         self,
@@ -48,97 +60,140 @@ class Conversation:
         self._bucket = bucket
         self._credentials = credentials
         self._pair = pair
-        self._should_stop = should_stop
+        self.should_stop = should_stop
         self._patience = patience
         self._random = random
+        self._lock = threading.Lock()  # of everything below
+        self._opened: _Opened | None = None
         self._transport: Transport | None = None
         self._place: tuple[str, ...] = ()
         self._moved_to = ""  # region that S3 told us
-        self.requests = Requests()
-        self.lost_answers = 0
+        self._requests = Requests()
+        rate = pair.bandwidth_bytes_per_second
+        self._pace = TokenBucket(rate, time.monotonic()) if rate else None
+        self._common = _common(pair)
 
-    def ask(self, request: Request) -> Answer:
-        """The answer with a 2xx status or one that the request accepts. Raises StoreError."""
+    @property
+    def requests(self) -> Requests:
+        """All so far, retries included."""
+        return self._requests
+
+    def ask(self, request: Request, should_stop: Callable[[], bool] | None = None) -> Answer:
+        """The answer with a 2xx status or one that the request accepts. Raises StoreError.
+
+        should_stop: instead of the one given at construction. The error's `lost` counts the attempts of this call that
+        may have been carried out though no answer came.
+        """
+        stop = should_stop or self.should_stop
+        self._pay(len(request.body), stop)
         deadline = time.monotonic() + self._patience.total_seconds + len(request.body) / 20_000
-        attempt, redirected = 1, False
+        attempt, redirected, lost = 1, False, 0
         while True:
             try:
-                return self._once(request, deadline)
+                answer = self._once(request, stop, deadline)
+                break
             except WrongRegionError as error:
                 if redirected or not self._can_follow(error):
                     raise
                 redirected, self._moved_to = True, error.region
             except StoreError as error:
+                lost = error.lost = lost + error.lost
                 asked_for = _retry_after(error)
                 left = deadline - time.monotonic()
                 delay = delay_before_retry(error, attempt, left, asked_for, self._patience, self._random())
                 if delay is None:
                     raise
-                self._sleep(delay)
+                self._sleep(delay, stop)
                 attempt += 1
+        if request.method == "GET":
+            self._pay(len(answer.body), stop)
+        return answer
+
+    def sleep(self, seconds: float) -> None:
+        """Raises StoppedError."""
+        self._sleep(seconds, self.should_stop)
 
     def close(self) -> None:
-        transport, self._transport = self._transport, None
+        with self._lock:
+            transport, self._transport, self._opened = self._transport, None, None
         if transport is not None:
             transport.close()
 
-    def _once(self, request: Request, deadline: float) -> Answer:
-        if self._should_stop():
+    def _once(self, request: Request, should_stop: Callable[[], bool], deadline: float) -> Answer:
+        if should_stop():
             raise StoppedError("asked to stop")
-        now = self._credentials()
-        address, transport = self._open(now)
-        asked = Asked(request.operation, self._bucket, now.endpoint, request.key)
-        target = address.target(request.key, request.query)
-        self.requests += request.price_class
+        opened = self._open(self._credentials())
+        target = opened.address.target(request.key, request.query)
+        with self._lock:
+            self._requests += request.price_class
         try:
-            answer = transport.send(
-                request, target, self._common() | dict(request.headers), self._should_stop, deadline
-            )
+            headers = {**self._common, **request.headers} if self._common else request.headers
+            answer = opened.transport.send(request, target, headers, should_stop, deadline)
         except NoAnswerError as error:
-            self.lost_answers += error.sent
-            raise _unanswered(error, asked) from error
+            told = _unanswered(error, self._asked(request, opened))
+            told.lost = int(error.sent)
+            raise told from error
         if answer.status in request.accept or (200 <= answer.status < 300 and b"<Error" not in answer.body[:200]):
             return answer
-        return self._refused(request, answer, asked)
+        return self._refused(request, answer, self._asked(request, opened))
+
+    def _asked(self, request: Request, opened: _Opened) -> Asked:
+        return Asked(request.operation, self._bucket, opened.credentials.endpoint, request.key)
 
     def _refused(self, request: Request, answer: Answer, asked: Asked) -> Answer:
         if request.operation == "GetObject" and 200 <= answer.status < 300:
             return answer  # a file may well begin with "<Error"
         error = error_of(parse_error(answer.status, answer.headers, answer.body), asked)
-        self.lost_answers += isinstance(error, ServerFaultError)
+        error.lost = int(isinstance(error, ServerFaultError))
         error.retry_after = answer.headers.get("retry-after", "")
         raise error
 
-    def _open(self, now: Credentials) -> tuple[Address, Transport]:
+    def _open(self, now: Credentials) -> _Opened:
+        opened = self._opened
+        if opened is not None and opened.credentials is now and opened.moved_to == self._moved_to:
+            return opened
+        with self._lock:
+            return self._reopen(now)
+
+    def _reopen(self, now: Credentials) -> _Opened:
         """One transport for one origin, region and kind of credentials; another one when the settings moved."""
-        region = self._moved_to or now.region
-        endpoint = f"https://s3.{region}.amazonaws.com" if self._moved_to and is_aws(now.endpoint_url) else now.endpoint
+        moved_to = self._moved_to
+        region = moved_to or now.region
+        endpoint = f"https://s3.{region}.amazonaws.com" if moved_to and is_aws(now.endpoint_url) else now.endpoint
         address = address_of(endpoint, self._bucket, self._pair.addressing_style or style_of(now.addressing_style))
         bundle = str(self._pair.ca_bundle) if self._pair.ca_bundle else now.ca_bundle
         place = (address.origin, region, bundle or "", str(now.anonymous))
         if self._transport is None or place != self._place:
-            self.close()
+            if self._transport is not None:
+                self._transport.close()
             self._transport = Transport(address.origin, region, self._credentials, ca_bundle=bundle)
             self._place = place
-        return address, self._transport
+        self._opened = _Opened(now, moved_to, address, self._transport)
+        return self._opened
 
     def _can_follow(self, error: WrongRegionError) -> bool:
         return bool(error.region) and error.region != (self._moved_to or self._credentials().region)
 
-    def _common(self) -> dict[str, str]:
-        headers = {}
-        if self._pair.request_payer:
-            headers["x-amz-request-payer"] = self._pair.request_payer
-        if self._pair.expected_bucket_owner:
-            headers["x-amz-expected-bucket-owner"] = self._pair.expected_bucket_owner
-        return headers
+    def _pay(self, count: int, should_stop: Callable[[], bool]) -> None:
+        """Waits as long as the pair's bandwidth asks for these bytes."""
+        if self._pace is not None and count:
+            self._sleep(self._pace.take(count, time.monotonic()), should_stop)
 
-    def _sleep(self, seconds: float) -> None:
+    def _sleep(self, seconds: float, should_stop: Callable[[], bool]) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            if self._should_stop():
+            if should_stop():
                 raise StoppedError("asked to stop")
             time.sleep(min(left, _SLEEP_SECONDS))
+
+
+def _common(pair: Pair) -> dict[str, str]:
+    headers = {}
+    if pair.request_payer:
+        headers["x-amz-request-payer"] = pair.request_payer
+    if pair.expected_bucket_owner:
+        headers["x-amz-expected-bucket-owner"] = pair.expected_bucket_owner
+    return headers
 
 
 def _retry_after(error: StoreError) -> float:

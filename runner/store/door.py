@@ -1,7 +1,7 @@
 """The one door to S3 for the native engine: what an object store can be asked, as a protocol.
 
 `runner.store.client.Client` answers it, fakes are put in here. Every call may come from any thread at any time and
-raises the kinds of runner/store/errors.py (StoppedError when the caller's should_stop became true). Nothing here decides.
+raises the kinds of runner/store/errors.py (StoppedError when the caller's should_stop became true). Decides nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +53,7 @@ class ContentHeaders:
 
     @staticmethod
     def of(headers: Mapping[str, str]) -> "ContentHeaders":
-        """Those of an object from the lower-case headers of its HEAD or GET (`ObjectInfo.headers`); tags are not there."""
+        """Those of an object, from `ObjectInfo.headers` of a HEAD or GET, which never tell the tags."""
         return ContentHeaders(
             headers.get("content-type"),
             headers.get("cache-control"),
@@ -126,8 +126,9 @@ class ObjectStore(Protocol):
     ) -> Written:
         """Stores the body over the version `expected`, or, None, only where there is no object.
 
-        sha256: the body's digest (32 bytes), checked by the server. A `runner-token` is added to the metadata: an answer
-        that was lost, or that may be our own success refused, is settled by one HEAD. Raises PreconditionFailedError.
+        sha256: the body's digest (32 bytes), checked by the server. A `runner-token` is added to the metadata: an
+        answer that was lost, or that may be our own success refused, is settled by one HEAD. Raises
+        PreconditionFailedError.
         """
 
     def put_file(

@@ -43,7 +43,7 @@ class NoAnswerError(Exception):
 
 
 class Transport:
-    """Requests to one origin. Safe to use from one thread at a time."""
+    """Requests to one origin, from any number of threads at once."""
 
     def __init__(
         self, origin: str, region: str, credentials: Callable[[], Credentials], *, ca_bundle: str | None = None
@@ -54,6 +54,7 @@ class Transport:
         self._credentials = credentials
         self._ca_bundle = ca_bundle
         self._native: _Native | None = None
+        self._lock = threading.Lock()  # of making and letting go of the natives
         self._answered = False
 
     def send(
@@ -107,31 +108,34 @@ class Transport:
         why = "tls" if detail else exchange.wait(patience, should_stop, deadline)
         if why:
             handle.cancel()
-            exchange.done.wait(1.0)
+            exchange.ended(1.0)
         return why, detail
 
     def close(self) -> None:
         """Ends connections and the event loop's thread; the next request makes them anew."""
-        native, self._native = self._native, None
+        with self._lock:
+            native, self._native = self._native, None
         if native is not None:
             native.close()
 
     def _natives(self) -> "_Native":
-        if self._native is not None and self._native.pid != os.getpid():
-            _dead.append(self._native)
-            self._native = None
-        if self._native is None:
-            self._native = _Native(self._origin, self._region, self._credentials, self._ca_bundle)
-        return self._native
+        with self._lock:
+            if self._native is not None and self._native.pid != os.getpid():
+                _dead.append(self._native)
+                self._native = None
+            if self._native is None:
+                self._native = _Native(self._origin, self._region, self._credentials, self._ca_bundle)
+            return self._native
 
 
 class _Native:
     """The CRT objects of one process."""
 
     def __init__(self, origin: str, region: str, credentials: Callable[[], Credentials], ca_bundle: str | None) -> None:
+        from awscrt import http, s3
         from awscrt import io as crt_io
-        from awscrt import s3
 
+        self._http = http
         self.pid = os.getpid()
         self.default_type = s3.S3RequestType.DEFAULT
         secure = origin.startswith("https://")
@@ -149,16 +153,17 @@ class _Native:
         )
 
     def http_request(self, request: Request, target: str, headers: Mapping[str, str]) -> Any:
-        from awscrt import http
-
         fields = {"Accept": "*/*", "User-Agent": "mountless-s3-syncer", **headers}
-        if request.method == "PUT":
+        if request.method in ("PUT", "POST"):
             fields["Content-Length"] = str(len(request.body))
         stream = None
         if request.body:
-            fields["x-amz-checksum-sha256"] = base64.b64encode(hashlib.sha256(request.body).digest()).decode()
+            # a POST's (Complete) would be taken for the checksum of the object, not of the body
+            if request.method == "PUT" and "x-amz-checksum-sha256" not in headers and "Content-MD5" not in headers:
+                fields["x-amz-checksum-sha256"] = base64.b64encode(hashlib.sha256(request.body).digest()).decode()
             stream = io.BytesIO(request.body)
-        return http.HttpRequest(request.method, target, http.HttpHeaders(list(fields.items())), stream)
+        given = self._http.HttpHeaders(list(fields.items()))
+        return self._http.HttpRequest(request.method, target, given, stream)
 
     def close(self) -> None:
         events = [self.client.shutdown_event, self._bootstrap.shutdown_event, self._group.shutdown_event]
@@ -200,13 +205,15 @@ class _Exchange:
     """Collects one answer; its callbacks run on the event loop's thread."""
 
     def __init__(self, max_body_bytes: int, *, is_head: bool) -> None:
-        self.done = threading.Event()
+        self._pending = threading.Lock()  # held until the end: a waiter wakes at once, and cheaper than by an Event
+        self._pending.acquire()
         self._is_head = is_head
         self._max_body_bytes = max_body_bytes
         self._heard_at = time.monotonic()
         self._status = 0
         self._headers: dict[str, str] = {}
-        self._body = bytearray()
+        self._chunks: list[bytes] = []  # joined once: one chunk is not copied at all
+        self._length = 0
         self._too_large = False
         self._error: BaseException | None = None
 
@@ -221,10 +228,11 @@ class _Exchange:
 
     def on_body(self, chunk: bytes, offset: int, **_kwargs: object) -> None:
         self._heard_at = time.monotonic()
-        if len(self._body) + len(chunk) > self._max_body_bytes:
+        self._length += len(chunk)
+        if self._length > self._max_body_bytes:
             self._too_large = True
             raise BufferError
-        self._body += chunk
+        self._chunks.append(chunk)
 
     def on_done(
         self,
@@ -240,12 +248,19 @@ class _Exchange:
             self._status = status_code
             if error_headers:
                 self._headers = {name.lower(): value for name, value in error_headers}
-            self._body = bytearray(error_body or b"")
-        self.done.set()
+            self._chunks = [error_body or b""]
+        self._pending.release()
+
+    def ended(self, timeout_seconds: float) -> bool:
+        """Waits for the end."""
+        if not self._pending.acquire(timeout=timeout_seconds):
+            return False
+        self._pending.release()
+        return True
 
     def wait(self, patience: float, should_stop: Callable[[], bool], deadline: float) -> str:
         """ "" when the exchange ended by itself, else why it must be cancelled."""
-        while not self.done.wait(_TICK_SECONDS):
+        while not self.ended(_TICK_SECONDS):
             now = time.monotonic()
             if should_stop():
                 return "stopped"
@@ -256,12 +271,11 @@ class _Exchange:
     def answer(self) -> Answer:
         if self._too_large:
             raise NoAnswerError("too-large", "", sent=True)
-        if self._error is not None and not 300 <= self._status <= 599 and not self._is_error_document():
+        body = b"".join(self._chunks)
+        is_error_document = self._status == 200 and b"<Error" in body[:512]
+        if self._error is not None and not 300 <= self._status <= 599 and not is_error_document:
             raise _no_answer(self._error)
-        return Answer(self._status, self._headers, bytes(self._body))
-
-    def _is_error_document(self) -> bool:
-        return self._status == 200 and b"<Error" in self._body[:512]
+        return Answer(self._status, self._headers, body)
 
 
 # The CRT swallows status and body of four answers and gives these names (aws-c-s3, s3_util.c: SlowDown, InternalError,

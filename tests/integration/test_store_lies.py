@@ -216,7 +216,7 @@ def test_copy_and_put_without_an_etag_are_not_believed(client: Client, liar: Lia
     for reply in (Reply(body=b"<html>"), error(200, "InternalError"), Reply()):
         liar.replies = [reply]
         with pytest.raises(ServerFaultError):
-            client.copy("a", "b")
+            client.copy("a", "b", source_etag="e", expected=None)
     liar.replies = [Reply(body=b"<html>fine</html>")]
     with pytest.raises(ServerFaultError, match="no ETag"):
         client.put("k", b"x")

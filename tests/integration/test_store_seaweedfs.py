@@ -173,14 +173,14 @@ def test_get_bytes_refuses_what_is_larger(client: Client) -> None:
 
 def test_copy_keeps_bytes_and_obeys_the_source_condition(client: Client) -> None:
     etag = client.put("a b/ü+%", b"x", metadata={"m": "1"})
-    client.copy("a b/ü+%", "target", if_match=etag)
+    client.copy("a b/ü+%", "target", source_etag=etag, expected=None)
     info = client.head("target")
     assert info is not None
     assert (info.size, dict(info.metadata or {})) == (1, {"m": "1"})
     with pytest.raises(PreconditionFailedError):
-        client.copy("a b/ü+%", "target", if_match="0" * 32)
+        client.copy("a b/ü+%", "other", source_etag="0" * 32, expected=None)
     with pytest.raises(NoSuchKeyError):
-        client.copy("absent", "target")
+        client.copy("absent", "other", source_etag=etag, expected=None)
 
 
 def test_versioning_is_read(client: Client, seaweed: Server, bucket: str) -> None:

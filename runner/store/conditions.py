@@ -1,0 +1,114 @@
+"""Compare and swap: a write that names what it expects to find, and what its answer really means.
+
+A retried write meets its own first success as 412, 404 or 409; a proxy answers 200 with HTML. Neither is taken at its
+word: one HEAD that finds our own mark settles it. Where a condition is not kept by the server, a look goes before.
+Sources: S3 user guide, "conditional writes"; research/reliability.md 2.2 and finding 4.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from runner.store.bucket import Bucket
+from runner.store.door import Written
+from runner.store.errors import (
+    NoSuchKeyError,
+    ServerFaultError,
+    StoppedError,
+    StoreError,
+    ThrottledError,
+    UnreachableError,
+)
+from runner.store.listing import ObjectInfo
+from runner.store.request import Answer, Request
+
+TOKEN = "runner-token"  # noqa: S105 (no secret: it names a write, so that its writer knows it again)
+
+
+def new_token() -> str:
+    return secrets.token_hex(16)
+
+
+def carries(token: str) -> Callable[[ObjectInfo], bool]:
+    """Whether an object is the one that was written with this token."""
+    return lambda info: (info.metadata or {}).get(TOKEN) == token
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """expected: the ETag of the version to replace, None: there must be none. is_ours: knows our own write again.
+
+    sent: the server keeps the condition, so it is sent and believed; otherwise a look goes before the write.
+    """
+
+    expected: str | None
+    is_ours: Callable[[ObjectInfo], bool]
+    sent: bool = True
+
+    def headers(self, bucket: Bucket) -> dict[str, str]:
+        if not self.sent:
+            return {}
+        return {"If-None-Match": "*"} if self.expected is None else {"If-Match": bucket.quoted(self.expected)}
+
+    def look_first(self, bucket: Bucket, key: str) -> None:
+        """Raises PreconditionFailedError when the key is not as expected now."""
+        now = bucket.look(key)
+        if (now.etag if now else None) != self.expected:
+            raise bucket.changed(key)
+
+
+def write(bucket: Bucket, request: Request, condition: Condition, read: Callable[[Answer], Written]) -> Written:
+    """Sends the write on its condition. read: what the answer says; raises ServerFaultError when it is not believed.
+
+    Raises PreconditionFailedError also where S3 says 404 or 409 to a condition; StoreError.
+    """
+    if not condition.sent:
+        condition.look_first(bucket, request.key)
+    try:
+        return read(bucket.ask(_with(request, condition.headers(bucket))))
+    except StoreError as error:
+        if not _is_settled_by_looking(error, condition, bare=bucket.bare_etags):
+            raise _refusal(error, condition, bucket, request.key) from error
+        now = _look_after(bucket, request.key, error)
+        if now is not None and condition.is_ours(now):
+            return Written(now.etag, now.last_modified)
+        refused_right_etag = now is not None and now.etag == condition.expected and not error.lost
+        if not (refused_right_etag and error.status == 412 and not bucket.bare_etags):
+            raise _refusal(error, condition, bucket, request.key) from error
+    assert condition.expected is not None
+    written = read(bucket.ask(_with(request, {"If-Match": condition.expected})))
+    bucket.bare_etags = True
+    return written
+
+
+def _with(request: Request, headers: dict[str, str]) -> Request:
+    return replace(request, headers={**request.headers, **headers}) if headers else request
+
+
+def _is_settled_by_looking(error: StoreError, condition: Condition, *, bare: bool) -> bool:
+    if isinstance(error, StoppedError | UnreachableError | ThrottledError):
+        return False
+    if error.lost or isinstance(error, ServerFaultError):  # the latter: an answer that is none
+        return True
+    return error.status == 412 and condition.expected is not None and condition.sent and not bare
+
+
+def _look_after(bucket: Bucket, key: str, error: StoreError) -> ObjectInfo | None:
+    """Of a failing look after a fault, the fault is told: it came first. After a refusal: nothing is known."""
+    try:
+        return bucket.look(key)
+    except StoppedError:
+        raise
+    except StoreError:
+        if isinstance(error, ServerFaultError):
+            raise error from None
+        raise
+
+
+def _refusal(error: StoreError, condition: Condition, bucket: Bucket, key: str) -> StoreError:
+    """A 404 to If-Match is a condition that failed: the object to be replaced is gone."""
+    if isinstance(error, NoSuchKeyError) and condition.expected is not None and condition.sent:
+        gone = bucket.changed(key)
+        gone.status, gone.code, gone.lost = error.status, error.code, error.lost
+        return gone
+    return error
