@@ -128,11 +128,13 @@ def _here(base: Base | None, local: Local | None) -> Change | Decision:
         return Change.NONE if local is None else Change.NEW
     if local is None:
         return Change.GONE
-    if local.kind is Kind.FOLDER or (_has_stamps(base, local) and not base.racy):
+    if local.kind is Kind.FOLDER:
+        return Change.SAME
+    content = link_sha256(local.target) if local.kind is Kind.LINK else local.sha256
+    if _has_stamps(base, local) and not base.racy and not (content and base.sha256):
         return Change.SAME
     if local.kind is not base.kind or local.size != base.size:
         return Change.CHANGED
-    content = link_sha256(local.target) if local.kind is Kind.LINK else local.sha256
     if not content:
         return LOOK_LOCAL
     return Change.SAME if content == base.sha256 else Change.CHANGED
