@@ -73,7 +73,7 @@ class Differences:
             after = page[-1][0]
 
 
-def placeholders_into_there(connection: sqlite3.Connection, *, assumed: bool) -> None:
+def settle_folders(connection: sqlite3.Connection, *, assumed: bool) -> None:
     """One object for each folder: the one memory knows, else the first by name. A file of the same path comes first.
 
     Then the local folders that hold something, where memory or the bucket speaks of the folder itself.

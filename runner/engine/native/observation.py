@@ -13,24 +13,22 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from runner.engine.memory_file import corruption_recognised, path_bytes, path_text
-from runner.engine.native.differences import Differences, placeholders_into_there
+from runner.engine.native.differences import Differences, settle_folders
 from runner.engine.native.facts import UNKNOWN, Base, Kind, Local, LocalSide, Remote, RemoteSide
 from runner.engine.native.memory import (
     CODES,
     FOLDER_CODE,
-    INTEGER_MAX,
     KINDS,
     Memory,
     base_of,
     below_range,
-    signed,
     unsigned,
 )
+from runner.engine.native.waiting_rows import WaitingRows
 from runner.files.scan_result import Entry
 from runner.store.listing import ObjectInfo
 
 _NAME: Final = "seen-"
-_BATCH: Final = 1000
 _CACHE_KIB: Final = 1024
 _LOCAL_KINDS: Final = {"file": CODES[Kind.FILE], "symlink": CODES[Kind.LINK]}
 
@@ -76,10 +74,14 @@ class Observation:
         self._memory = memory
         self._connection = memory.connection
         self._prefix = memory.prefix()
-        self._batches: dict[str, list[tuple[Any, ...]]] = {}
         self._assumed = False
-        self._finished = False
         self._unknown = 0
+        self._here = WaitingRows(self._connection, "scratch.here", 8)
+        self._dirs = WaitingRows(self._connection, "scratch.dirs", 1)
+        self._there = WaitingRows(self._connection, "scratch.there", 7)
+        self._marks = WaitingRows(self._connection, "scratch.marks", 6)
+        self._nowhere = WaitingRows(self._connection, "scratch.unknown", 2)
+        self._waiting = (self._here, self._dirs, self._there, self._marks, self._nowhere)
         self._file = _scratch_file(directory)
         self._attach()
 
@@ -90,7 +92,8 @@ class Observation:
 
     def close(self) -> None:
         """Also after an error; memory stays open."""
-        self._batches.clear()
+        for rows in self._waiting:
+            rows.clear()
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -102,36 +105,36 @@ class Observation:
 
     def add_local(self, entry: Entry) -> None:
         """A file or link; a directory (so that a placeholder's folder is found though it is not empty)."""
-        kind = _LOCAL_KINDS.get(entry.kind)
-        if kind is not None:
-            target = None if entry.target is None else path_bytes(entry.target)
-            self._add("here", (path_bytes(entry.path), kind, *entry[2:7], target))
-        elif entry.kind == "dir":
-            self._add("dirs", (path_bytes(entry.path),))
+        path, kind, size, mtime_ns, ctime_ns, inode, mode, target = entry
+        code = _LOCAL_KINDS.get(kind)
+        if code is not None:
+            raw_target = None if target is None else path_bytes(target)
+            self._here.add((path.encode(), code, size, mtime_ns, ctime_ns, inode, mode, raw_target))
+        elif kind == "dir":
+            self._dirs.add((path_bytes(path),))
 
     def add_folder(self, path: str) -> None:
         """An empty local folder."""
-        self._add("here", (path_bytes(path), FOLDER_CODE, 0, 0, 0, 0, 0, None))
+        self._here.add((path_bytes(path), FOLDER_CODE, 0, 0, 0, 0, 0, None))
 
     def add_remote(self, path: str, kind: Kind, info: ObjectInfo) -> None:
         """An object: kind FILE, or FOLDER for a placeholder, with the folder's path."""
-        raw = path_bytes(path)
+        key, size, etag, modified, storage_class = info[:5]
         if kind is Kind.FOLDER:
-            self._add("marks", (raw, info.key, *info[1:5]))
+            self._marks.add((path_bytes(path), key, size, etag, modified, storage_class))
             return
-        key = info.key
         own = None if len(key) == len(self._prefix) + len(path) and key.endswith(path) else key
-        self._add("there", (raw, CODES[kind], own, *info[1:5]))
+        self._there.add((path.encode(), CODES[kind], own, size, etag, modified, storage_class))
 
     def add_unknown_local(self, path: str) -> None:
         """The path and everything below it could not be looked at; "" for the whole folder."""
         self._unknown += 1
-        self._add("unknown", (_LOCAL, path_bytes(path)))
+        self._nowhere.add((_LOCAL, path_bytes(path)))
 
     def add_unknown_remote(self, path: str) -> None:
         """As add_unknown_local, for the bucket."""
         self._unknown += 1
-        self._add("unknown", (_REMOTE, path_bytes(path)))
+        self._nowhere.add((_REMOTE, path_bytes(path)))
 
     def assume_remote(self) -> None:
         """Nobody has listed: the bucket is taken to be as memory says; conditional writes protect."""
@@ -139,10 +142,8 @@ class Observation:
 
     def flush(self) -> None:
         """Writes what waits."""
-        for table, rows in self._batches.items():
-            if rows:
-                self._write(table, rows)
-                rows.clear()
+        for rows in self._waiting:
+            rows.write()
 
     # ── what is asked ──
 
@@ -151,7 +152,8 @@ class Observation:
 
         Raises MemoryCorruptError.
         """
-        self._finish()
+        self.flush()
+        settle_folders(self._connection, assumed=self._assumed)
         asked = Differences(self._connection, assumed=self._assumed)
         for row in asked.rows():
             yield self._candidate(row)
@@ -217,34 +219,6 @@ class Observation:
             self.close()
             raise
 
-    def _add(self, table: str, row: tuple[Any, ...]) -> None:
-        rows = self._batches.get(table)
-        if rows is None:
-            rows = self._batches[table] = []
-        rows.append(row)
-        if len(rows) >= _BATCH:
-            self._write(table, rows)
-            rows.clear()
-
-    def _write(self, table: str, rows: list[tuple[Any, ...]]) -> None:
-        sql = f"INSERT OR REPLACE INTO scratch.{table} VALUES ({', '.join('?' * len(rows[0]))})"
-        self._finished = False
-        connection = self._connection
-        connection.execute("BEGIN")
-        try:
-            try:
-                connection.executemany(sql, rows)
-            except OverflowError:
-                connection.executemany(sql, [tuple(_fitting(value) for value in row) for row in rows])
-        finally:
-            connection.execute("COMMIT")
-
-    def _finish(self) -> None:
-        self.flush()
-        if not self._finished:
-            placeholders_into_there(self._connection, assumed=self._assumed)
-            self._finished = True
-
     def _number(self, sql: str) -> int:
         self.flush()
         return int(self._connection.execute(sql).fetchone()[0] or 0)
@@ -307,10 +281,3 @@ def _assumed_of(base: Base | None) -> Remote | None:
     if base is None:
         return None
     return Remote(base.kind, base.key, base.remote_size, base.etag, base.modified)
-
-
-def _fitting(value: Any) -> Any:
-    """Inode numbers of 64 bits, and whatever size a lying server may tell."""
-    if not isinstance(value, int) or abs(value) <= INTEGER_MAX:
-        return value
-    return signed(value) if value < 1 << 64 else INTEGER_MAX
