@@ -16,22 +16,29 @@ def copy_file(source_fd: int, source: str, target_fd: int, target: str) -> None:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     reading = os.open(source, flags, dir_fd=source_fd)
     try:
-        writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=target_fd)
-        try:
-            _fill(reading, writing)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(target, dir_fd=target_fd)
-            raise
-        finally:
-            os.close(writing)
+        copy_open_file(reading, target_fd, target)
     finally:
         os.close(reading)
 
 
+def copy_open_file(reading: int, target_fd: int, target: str) -> None:
+    """As copy_file, of a file that is open already (it may have no name any more)."""
+    writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=target_fd)
+    try:
+        _fill(reading, writing)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(target, dir_fd=target_fd)
+        raise
+    finally:
+        os.close(writing)
+
+
 def _fill(reading: int, writing: int) -> None:
     before = os.fstat(reading)
-    while data := os.read(reading, _CHUNK_BYTES):
+    offset = 0
+    while data := os.pread(reading, _CHUNK_BYTES, offset):
+        offset += len(data)
         while data:
             data = data[os.write(writing, data) :]
     after = os.fstat(reading)

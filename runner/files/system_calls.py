@@ -13,6 +13,7 @@ RESOLVE_NO_MAGICLINKS = 0x02
 RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_BENEATH = 0x08
 _RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
 _OPENAT2 = 437  # one number on every architecture: calls since 5.1 are numbered alike
 _RENAMEAT2 = {"x86_64": 316, "aarch64": 276, "riscv64": 276, "loongarch64": 276}.get(platform.machine())
 _LINUX = sys.platform == "linux"
@@ -58,6 +59,30 @@ def openat2(directory_fd: int, path: bytes, flags: int, mode: int, resolve: int)
     return _system_call(_OPENAT2, ctypes.c_int(directory_fd), ctypes.c_char_p(path), ctypes.byref(how), size)
 
 
+def rename_new(source_fd: int, source: str, target_fd: int, target: str) -> None:
+    """renameat2(RENAME_NOREPLACE): FileExistsError when the target is taken; EINVAL or ENOSYS where it is refused."""
+    _renameat2(source_fd, source, target_fd, target, _RENAME_NOREPLACE)
+
+
+def rename_exchange(source_fd: int, source: str, target_fd: int, target: str) -> None:
+    """renameat2(RENAME_EXCHANGE): the two names change places in one step; both must be there (ENOENT).
+
+    Raises OSError, EINVAL or ENOSYS where kernel or file system have no such thing.
+    """
+    _renameat2(source_fd, source, target_fd, target, _RENAME_EXCHANGE)
+
+
+def _renameat2(source_fd: int, source: str, target_fd: int, target: str, flags: int) -> None:
+    _system_call(
+        _RENAMEAT2,
+        ctypes.c_int(source_fd),
+        ctypes.c_char_p(os.fsencode(source)),
+        ctypes.c_int(target_fd),
+        ctypes.c_char_p(os.fsencode(target)),
+        ctypes.c_uint(flags),
+    )
+
+
 def rename_no_replace(source_fd: int, source: str, target_fd: int, target: str) -> None:
     """Moves one name beside the directories' descriptors; FileExistsError when the target is taken.
 
@@ -65,19 +90,19 @@ def rename_no_replace(source_fd: int, source: str, target_fd: int, target: str) 
     in two steps: a crash between them leaves both names on one file, never none.
     """
     try:
-        _system_call(
-            _RENAMEAT2,
-            ctypes.c_int(source_fd),
-            ctypes.c_char_p(os.fsencode(source)),
-            ctypes.c_int(target_fd),
-            ctypes.c_char_p(os.fsencode(target)),
-            ctypes.c_uint(_RENAME_NOREPLACE),
-        )
+        rename_new(source_fd, source, target_fd, target)
     except OSError as error:
         if error.errno not in {errno.EINVAL, errno.ENOSYS, errno.EPERM}:
             raise
         os.link(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd, follow_symlinks=False)
         os.unlink(source, dir_fd=source_fd)
+
+
+def sync_file_system(fd: int) -> None:
+    """syncfs(2): all of the file system the descriptor lies on. Raises OSError (EIO: something was not written)."""
+    if _libc.syncfs(ctypes.c_int(fd)) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 def remote_file_system(fd: int) -> str:

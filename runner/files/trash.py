@@ -9,8 +9,10 @@ import errno
 import os
 import secrets
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 from runner.config.settings import Share
 from runner.config.settings import Trash as TrashSettings
@@ -24,16 +26,30 @@ from runner.files.trash_contents import Restored, TrashItem
 from runner.model.errors import UserError
 from runner.model.names import printable
 
-__all__ = ["Restored", "Trash", "TrashItem"]
+__all__ = ["Restored", "Slot", "Trash", "TrashItem"]
 
 _BATCH_SECONDS = 60.0  # what is trashed within it shares one directory, so that times are true to a minute
 _KEEP_WHEN_OFF_SECONDS = 604800.0  # switching the trash off does not burn what it holds
+_SLOT_ATTEMPTS = 8  # each fails only when somebody removes emptied directories in that very moment
 _NOT_THAT_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV})
 _NO_LINKS_HERE = frozenset({errno.EPERM, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES})
 
 
+class Slot(NamedTuple):
+    """An untaken name in the trash. fd: of its directory, lent. stored_as: below `trash/`. made: the directories that
+    were made for it, below `trash/`."""
+
+    fd: int
+    name: str
+    stored_as: str
+    made: tuple[str, ...]
+
+
 class Trash:
-    """One pair's local trash. settings None: off, then files are removed instead. Close it after the pass."""
+    """One pair's local trash. settings None: off, then files are removed instead. Close it after the pass.
+
+    `slot`, `fd` and `forget_empty` are thread-safe.
+    """
 
     def __init__(self, folder: Folder, private: Private, settings: TrashSettings | None) -> None:
         self._folder = folder
@@ -42,6 +58,35 @@ class Trash:
         self._open_fd = -1
         self._batch = ""
         self._batch_started_at = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def is_off(self) -> bool:
+        """What is replaced or deleted is not kept."""
+        return self._settings is None
+
+    @property
+    def fd(self) -> int:
+        """Of the trash's directory, lent. Raises OSError."""
+        with self._lock:
+            return self._fd()
+
+    @contextlib.contextmanager
+    def slot(self, path: str, now: float) -> Iterator[Slot]:
+        """A place in the trash for this path, so that a file can go, or change places, in one step. Raises OSError.
+
+        now: seconds since the epoch. With the trash off each has a batch of its own.
+        """
+        slot = self._opened_slot(path, now)
+        try:
+            yield slot
+        finally:
+            os.close(slot.fd)
+
+    def forget_empty(self, stored_as: str) -> None:
+        """The directories that a slot left empty go away."""
+        with self._lock:
+            trash_contents.remove_empty_above(self._fd(), stored_as)
 
     def take(self, path: str, *, expected: Entry, now: float) -> bool:
         """Moves a file (or link) out of the folder; True when it is gone from there and that is on disk.
@@ -60,12 +105,12 @@ class Trash:
                 return False
             if not _is(state, expected) or state.st_ctime_ns != expected.ctime_ns:
                 return False
-            with self._place(path, now) as (place, place_name):
-                taken = _move(parent, name, place, place_name, expected)
+            with self.slot(path, now) as slot:
+                taken = _move(parent, name, slot.fd, slot.name, expected)
                 if taken and self._settings is None:
-                    os.unlink(place_name, dir_fd=place)
+                    os.unlink(slot.name, dir_fd=slot.fd)
         if self._settings is None:
-            trash_contents.remove_empty_above(self._fd(), f"{self._batch}/{path}")
+            self.forget_empty(slot.stored_as)
         return taken
 
     def keep_copy(self, path: str, now: float) -> bool:
@@ -86,9 +131,9 @@ class Trash:
                     return False
             except FileNotFoundError:
                 return False
-            with self._place(path, now) as (place, place_name):
-                _link_or_copy(parent, name, place, place_name)
-                os.fsync(place)
+            with self.slot(path, now) as slot:
+                _link_or_copy(parent, name, slot.fd, slot.name)
+                os.fsync(slot.fd)
         return True
 
     def items(self) -> Iterator[TrashItem]:
@@ -156,17 +201,26 @@ class Trash:
                 return
             yield found
 
-    @contextlib.contextmanager
-    def _place(self, path: str, now: float) -> Iterator[tuple[int, str]]:
-        """An untaken name in the trash for this path."""
-        if not self._batch or not 0 <= now - self._batch_started_at < _BATCH_SECONDS or self._is_taken(path):
+    def _opened_slot(self, path: str, now: float) -> Slot:
+        with self._lock:
+            for attempt in range(_SLOT_ATTEMPTS):
+                try:
+                    return self._make_slot(path, now, fresh=attempt > 0 or self._settings is None)
+                except FileNotFoundError:  # another process of ours expires what is old and empty
+                    continue
+            return self._make_slot(path, now, fresh=True)
+
+    def _make_slot(self, path: str, now: float, *, fresh: bool) -> Slot:
+        trash = self._fd()
+        is_old = not self._batch or not 0 <= now - self._batch_started_at < _BATCH_SECONDS
+        if fresh or is_old or self._is_taken(path):
             date, time = trash_contents.batch_name(now)
             self._batch = f"{date}/{time}-{secrets.token_hex(4)}"
             self._batch_started_at = now
         stored_as = f"{self._batch}/{path}"
-        beneath.make_dirs(self._fd(), beneath.split(stored_as)[0], 0o700)
-        with beneath.parent_of(self._fd(), stored_as) as place:
-            yield place
+        directory, name = beneath.split(stored_as)
+        made = beneath.make_dirs(trash, directory, 0o700)
+        return Slot(beneath.open_beneath(trash, directory, os.O_RDONLY | os.O_DIRECTORY), name, stored_as, made)
 
     def _is_taken(self, path: str) -> bool:
         """The batch holds this path already, or a file where one of its directories would have to be."""
