@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
 from runner.model.names import printable
+from runner.store.entries import plain_entries
 from runner.store.errors import StoreError, UnprovenListingError
 
 if TYPE_CHECKING:
@@ -50,7 +51,13 @@ class Page:
 
 def parse_page(body: bytes, *, bucket: str, prefix: str) -> Page:
     """Raises UnprovenListingError for anything that is not a complete page of this bucket and prefix."""
-    root = _root(body)
+    text = _text(body)
+    encoded = "<EncodingType>url</EncodingType>" in text
+    try:
+        quick = plain_entries(text, _decoded if encoded else None)
+    except ValueError as error:
+        raise _incomplete(bucket, error) from error
+    root = _root(text if quick is None else quick.rest)
     if root is None:
         raise _unproven(bucket, _what_it_is(body))
     namespace, _, name = root.tag.rpartition("}")
@@ -59,24 +66,44 @@ def parse_page(body: bytes, *, bucket: str, prefix: str) -> Page:
     space = f"{namespace}}}" if namespace else ""
     entries = root.findall(f"{space}Contents")
     tops = {child.tag[len(space) :]: child.text or "" for child in root}
+    if quick is not None and (len(entries) != 1 or (tops.get("EncodingType") == "url") is not encoded):
+        quick, root = None, _root(text)
+        assert root is not None  # it was well-formed without its entries, and each of them is
+        entries = root.findall(f"{space}Contents")
     encoded = tops.get("EncodingType") == "url"
     token = _proven_head(tops, bucket, prefix, encoded=encoded)
-    if tops.get("KeyCount") != str(len(entries)):
-        raise _unproven(bucket, f"KeyCount is {tops.get('KeyCount', 'missing')!r} but {len(entries)} keys came")
+    count = len(entries) if quick is None else len(quick.keys)
+    if tops.get("KeyCount") != str(count):
+        raise _unproven(bucket, f"KeyCount is {tops.get('KeyCount', 'missing')!r} but {count} keys came")
+    if quick is not None:
+        columns = (quick.keys, quick.sizes, quick.etags, quick.moments, quick.classes)
+        return Page(tuple(map(ObjectInfo, *columns)), token)
     try:
         tags = _Tags(space)
         objects = tuple([_object(entry, tags, encoded=encoded) for entry in entries])
     except (KeyError, ValueError) as error:
-        raise _unproven(bucket, f"an entry is not complete ({type(error).__name__}: {error})") from error
+        raise _incomplete(bucket, error) from error
     return Page(objects, token)
 
 
-def _root(body: bytes) -> ElementTree.Element | None:
-    # "<!" would begin a DTD, an entity, CDATA or a comment: no S3 server writes one, keys have it as &lt;
+def _incomplete(bucket: str, error: Exception) -> UnprovenListingError:
+    return _unproven(bucket, f"an entry is not complete ({type(error).__name__}: {error})")
+
+
+def _text(body: bytes) -> str:
+    """ "" for what cannot be a page: too large, not UTF-8, or with a DTD, an entity, CDATA or a comment ("<!"), which no
+    S3 server writes: keys have it as &lt;"""
     if not body or len(body) > PAGE_BYTES or b"<!" in body or body.count(b"<") > _MAX_TAGS:
-        return None
+        return ""
     try:
-        return ElementTree.fromstring(body.decode("utf-8"))  # noqa: S314 (no DTD gets here)
+        return body.decode("utf-8")
+    except ValueError:
+        return ""
+
+
+def _root(text: str) -> ElementTree.Element | None:
+    try:
+        return ElementTree.fromstring(text) if text else None  # noqa: S314 (no DTD gets here)
     except (ElementTree.ParseError, ValueError):
         return None
 
@@ -134,7 +161,7 @@ def _decoded(text: str) -> str:
     """AWS and SeaweedFS write a space as "+", radosgw as %20; all write "+" as %2B."""
     if "%" not in text and "+" not in text:
         return text
-    return unquote_plus(text, encoding="utf-8", errors="surrogateescape")
+    return unquote_plus(text.replace("%2F", "/"), encoding="utf-8", errors="surrogateescape")
 
 
 def _unproven(bucket: str, why: str) -> UnprovenListingError:
