@@ -22,6 +22,7 @@ from runner.worker.clocks import ClockWatch, Moment
 from runner.worker.departure import Departure
 from runner.worker.engine_room import EngineRoom, Opened
 from runner.worker.engine_thread import EngineThread
+from runner.worker.event_desk import EventDesk, QueueCredentials
 from runner.worker.folder_watch import FolderWatch
 from runner.worker.hang_guard import HangGuard
 from runner.worker.logging import WorkerLog
@@ -115,6 +116,15 @@ class Worker:
             ended=self._pass_ended,
         )
         self._clients = ClientDesk(self._thread, self._room, self._account, self._lending, log, one_shot=one_shot)
+        self._events = EventDesk(
+            self._pair,
+            self._triggers,
+            self._account,
+            self._reporter,
+            QueueCredentials(self._pair, self._lending.connect_beside),
+            self._loop.post,
+            log,
+        )
         self._departure = Departure(
             account=self._account,
             triggers=self._triggers,
@@ -238,6 +248,7 @@ class Worker:
     def _on_stop(self, message: Message, moment: Moment) -> None:
         timeout = message.get("timeout_seconds")
         timeout_seconds = float(timeout) if isinstance(timeout, int | float) else 0.0
+        self._events.stop()
         self._departure.begin(moment, timeout_seconds, flush=bool(message.get("flush")))
 
     def _on_client(self, message: Message, fds: tuple[int, ...]) -> None:
@@ -254,6 +265,8 @@ class Worker:
     def _opened(self, opened: Opened) -> None:
         self._account.watching, self._account.watch_note = self._watch.word, self._watch.note
         if opened.held:
+            if not self._one_shot and not self._departure.stopping:
+                self._events.start()
             return
         reason = opened.error or f"standby: another runner holds the pair: {opened.holder}"
         self._passes.refuse(reason, even_waiting=not opened.holder)
@@ -262,6 +275,7 @@ class Worker:
 
     def _pass_ended(self, order: Order, report: PassReport) -> None:
         self._account.watching, self._account.watch_note = self._watch.word, self._watch.note
+        self._events.pass_ended(order, report)
         if not self._departure.stopping:
             self._lending.uncut()
         if report.permanent:
