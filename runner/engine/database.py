@@ -48,6 +48,8 @@ def connected(name: str, form: Format, journal: Journal) -> sqlite3.Connection:
     name: a path; with AS_IT_IS a `file:` URI.
     """
     uri = journal is Journal.AS_IT_IS
+    if journal in {Journal.LOG, Journal.ROLLBACK}:
+        _check_header(Path(name))
     connection = sqlite3.connect(name, uri=uri, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         with corruption_recognised():
@@ -56,6 +58,14 @@ def connected(name: str, form: Format, journal: Journal) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _check_header(path: Path) -> None:
+    """SQLite opens a file of a later write version for reading only; ours has 1 or 2 (sqlite.org/fileformat.html)."""
+    with path.open("rb") as file:
+        header = file.read(20)
+    if header and (len(header) < 20 or not {header[18], header[19]} <= {1, 2}):
+        raise MemoryCorruptError("its header is damaged")
 
 
 def _set_up(connection: sqlite3.Connection, form: Format, journal: Journal) -> None:

@@ -12,7 +12,8 @@ from runner.config.settings import Pair, RemoteTrash
 from runner.engine.interface import TrashItem
 from runner.model.errors import UserError
 from runner.model.names import printable
-from runner.store.client import Client, ObjectInfo
+from runner.store.door import ObjectStore
+from runner.store.listing import ObjectInfo
 
 PLACE = ".runner-trash/"
 _DAY_SECONDS = 86400.0
@@ -27,7 +28,7 @@ def trash_key(prefix: str, path: str, now: float, *, exact: bool = False) -> str
 class Keeper:
     """Copies objects into the trash, where that is wanted. Thread-safe as far as its client is."""
 
-    def __init__(self, client: Client, prefix: str, now: float, *, active: bool) -> None:
+    def __init__(self, client: ObjectStore, prefix: str, now: float, *, active: bool) -> None:
         self._client = client
         self._prefix = prefix
         self._now = now
@@ -40,17 +41,17 @@ class Keeper:
         target = trash_key(self._prefix, path, self._now)
         if self._client.head(target) is not None:
             target = trash_key(self._prefix, path, self._now, exact=True)
-        _copy(self._client, key, target, etag)
+        self._client.copy(key, target, source_etag=etag, expected=None)
 
 
-def keeper(client: Client, pair: Pair, now: float) -> Keeper:
+def keeper(client: ObjectStore, pair: Pair, now: float) -> Keeper:
     """For deletions: `auto` asks the bucket whether it keeps versions. Raises StoreError."""
     setting = pair.remote_trash
     active = setting is RemoteTrash.ALL or (setting is RemoteTrash.AUTO and client.versioning() != "enabled")
     return Keeper(client, pair.prefix, now, active=active)
 
 
-def expire(client: Client, prefix: str, keep_seconds: float, now: float) -> int:
+def expire(client: ObjectStore, prefix: str, keep_seconds: float, now: float) -> int:
     """Removes, on condition, the copies of whole days that are older than `keep_seconds`; how many. Raises StoreError.
 
     What lies in a folder that is no date of ours stays.
@@ -74,11 +75,7 @@ def _moment(folder: str) -> float | None:
     return None
 
 
-def _copy(client: Client, source_key: str, target_key: str, etag: str) -> None:
-    client.copy(source_key, target_key, source_etag=etag, expected=None)
-
-
-def items(client: Client, pair: Pair) -> Iterator[tuple[TrashItem, ObjectInfo]]:
+def items(client: ObjectStore, pair: Pair) -> Iterator[tuple[TrashItem, ObjectInfo]]:
     """What lies in the bucket's trash, newest first. Raises StoreError."""
     place = pair.prefix + PLACE
     found = sorted(client.list(place), key=lambda info: info.last_modified, reverse=True)
@@ -88,7 +85,7 @@ def items(client: Client, pair: Pair) -> Iterator[tuple[TrashItem, ObjectInfo]]:
             yield TrashItem("remote", path, info.size, info.last_modified, info.key), info
 
 
-def restore(client: Client, pair: Pair, path: str | None) -> list[str]:
+def restore(client: ObjectStore, pair: Pair, path: str | None) -> list[str]:
     """Moves the newest copy of `path` (or, None, of all paths) back to its key, unless something is there now."""
     restored: list[str] = []
     refused: list[str] = []
@@ -100,7 +97,7 @@ def restore(client: Client, pair: Pair, path: str | None) -> list[str]:
         if client.head(pair.prefix + item.path) is not None:
             refused.append(item.path)
             continue
-        _copy(client, info.key, pair.prefix + item.path, info.etag)
+        client.copy(info.key, pair.prefix + item.path, source_etag=info.etag, expected=None)
         client.delete(info.key, if_match=info.etag)
         restored.append(item.path)
     if path is not None and refused:
@@ -108,7 +105,7 @@ def restore(client: Client, pair: Pair, path: str | None) -> list[str]:
     return restored
 
 
-def other_place(client: Client, pair: Pair, path: str | None) -> str:
+def other_place(client: ObjectStore, pair: Pair, path: str | None) -> str:
     """Where a deleted object is in a bucket that keeps versions: there `auto` copies nothing. "" for other buckets."""
     if client.versioning() != "enabled":
         return ""

@@ -9,6 +9,7 @@ from runner.config.settings import Mode, Pair
 from runner.engine import remote_trash
 from runner.model.passes import Outcome
 from runner.store.client import Client
+from runner.store.door import ObjectStore, Written
 from runner.store.errors import StoreError
 from tests.integration.aws_cli_engine import MakeWorker, Worker, services, worker
 from tests.witness import objects, put
@@ -32,7 +33,7 @@ def test_push_deletion_of_an_object_that_changes_after_the_listing_is_left_out(
     pushing = _pushed_and_one_gone(worker, tmp_path / "f")
     keeper = remote_trash.keeper
 
-    def change_first(client: Client, pair: Pair, now: float) -> remote_trash.Keeper:
+    def change_first(client: ObjectStore, pair: Pair, now: float) -> remote_trash.Keeper:
         put(seaweed, bucket, "gone", b"somebody's new version", tmp_path)
         return keeper(client, pair, now)
 
@@ -48,7 +49,7 @@ def test_push_deletion_of_an_object_that_cannot_be_copied_to_the_trash_is_left_o
 ) -> None:
     pushing = _pushed_and_one_gone(worker, tmp_path / "f")
 
-    def too_large(_client: Client, _source: str, _target: str, *, if_match: str | None = None) -> str:
+    def too_large(_client: Client, _source: str, _target: str, *, source_etag: str, expected: None) -> Written:
         raise StoreError("the source is larger than 5 GB", status=400, code="InvalidRequest")
 
     monkeypatch.setattr(Client, "copy", too_large)
