@@ -6,7 +6,6 @@ from runner.config.settings import EngineName, Mode
 from runner.engine.interface import Engine, Finding, Surroundings
 from runner.files.folder import Folder
 from runner.files.private import Private
-from runner.model.errors import PermanentFailureError
 
 
 def create_engine(surroundings: Surroundings, folder: Folder, private: Private, lock_fd: int) -> Engine:
@@ -14,15 +13,10 @@ def create_engine(surroundings: Surroundings, folder: Folder, private: Private, 
 
     Raises PermanentFailureError for a pair that this version cannot run.
     """
-    pair = surroundings.pair
-    if pair.mode is Mode.TWO_WAY:
-        raise PermanentFailureError(
-            f"pair {pair.name}: mode two-way is not in this version yet", "use mode push or pull with engine aws-cli"
-        )
-    if pair.engine is not EngineName.AWS_CLI:
-        raise PermanentFailureError(
-            f"pair {pair.name}: engine {pair.engine.value} is not in this version yet", "use engine aws-cli"
-        )
+    if surroundings.pair.engine is EngineName.NATIVE:
+        from runner.engine.native.engine import create as create_native
+
+        return create_native(surroundings, folder, private, lock_fd)
     from runner.engine.aws_cli.engine import create
 
     return create(surroundings, folder, private, lock_fd)
@@ -30,6 +24,11 @@ def create_engine(surroundings: Surroundings, folder: Folder, private: Private, 
 
 def inspect(surroundings: Surroundings) -> Iterator[Finding]:
     """What `runner check --online` proves; for pairs of every mode, held or not. Changes nothing for good."""
-    from runner.engine.aws_cli.inspection import inspect as inspected
+    pair = surroundings.pair
+    if pair.mode is Mode.TWO_WAY or pair.engine is EngineName.NATIVE:
+        from runner.engine.native.inspection import inspect as native
 
-    return inspected(surroundings)
+        return native(surroundings)
+    from runner.engine.aws_cli.inspection import inspect as aws_cli
+
+    return aws_cli(surroundings)

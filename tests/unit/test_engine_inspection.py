@@ -1,13 +1,18 @@
 """`check --online`: what odd servers and machines make of a finding."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from runner.config.settings import EngineName, Mode, Pair, Symlinks
-from runner.engine.aws_cli.inspection import _writing, identity
+from runner.engine.aws_cli.inspection import _writing
 from runner.engine.folder_inspection import events
+from runner.engine.inspection import identity
+from runner.engine.native.inspection import checksums, conditions, file_system
+from runner.files.abilities import Abilities
+from runner.store.capabilities import AWS, NOTHING, Capabilities
 from runner.store.client import Client
 from runner.store.credentials import Credentials
 from runner.store.errors import AccessDeniedError
@@ -77,3 +82,51 @@ def test_events_are_ok_only_where_the_kernel_tells(
     directories: int, limit: int | None, remote: str, verdict: str
 ) -> None:
     assert events(directories, limit, remote).verdict == verdict
+
+
+def lacking(name: str) -> Capabilities:
+    return replace(AWS, **cast(Any, {name: False}))
+
+
+def two_way(*, accept: bool) -> Pair:
+    native = {"mode": Mode.TWO_WAY, "engine": EngineName.NATIVE, "accept_unsafe_server": accept}
+    return pair(delete=False).model_copy(update=native)
+
+
+def test_conditions_that_all_hold_are_ok() -> None:
+    found = conditions(AWS, two_way(accept=False), amazon=True)
+    assert (found.verdict, found.text.endswith("(known of Amazon S3)")) == ("ok", True)
+
+
+@pytest.mark.parametrize("missing", ["delete", "complete", "copy"])
+def test_conditions_that_two_way_can_do_without_are_a_note(missing: str) -> None:
+    found = conditions(lacking(missing), two_way(accept=False))
+    assert found.verdict == "note"
+    assert f"not: {missing}" in found.text
+
+
+@pytest.mark.parametrize("missing", ["create", "replace"])
+def test_a_server_that_lets_writers_overwrite_each_other_is_refused_until_accepted(missing: str) -> None:
+    unsafe = lacking(missing)
+    assert conditions(unsafe, two_way(accept=False)).verdict == "failed"
+    assert "accept_unsafe_server: true" in conditions(unsafe, two_way(accept=False)).text
+    assert conditions(unsafe, two_way(accept=True)).verdict == "note"
+    assert conditions(unsafe, pair(delete=True)).verdict == "note"
+
+
+def test_conditions_say_what_could_not_be_tried() -> None:
+    assert "no right" in conditions(replace(NOTHING, note="no right"), two_way(accept=False)).text
+
+
+def test_checksums_that_are_not_verified_are_a_note() -> None:
+    assert (checksums(AWS).verdict, checksums(NOTHING).verdict) == ("ok", "note")
+
+
+def test_a_file_system_that_lacks_something_says_what_follows() -> None:
+    assert file_system(Abilities(), two_way(accept=False)).verdict == "ok"
+    found = file_system(
+        Abilities(lease=False, exchange=False, case_sensitive=False, ns_times=False), pair(delete=False)
+    )
+    assert found.verdict == "note"
+    assert "2 s" in found.text
+    assert found.text.count(";") == 3
