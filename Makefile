@@ -9,12 +9,13 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # -qq: errors only; of a broken download or build pip still says all
 INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check -c requirements.lock -e
 KEEP ?=
+BASE ?=
 MINUTES ?= 10
 PYTEST_ARGS ?=
 # these tests mostly wait for other processes; each file stays in one process, with a server of its own
 SIDE_BY_SIDE ?= -n 4 --dist loadfile
 
-.PHONY: help demo test lint format type layers unit integration e2e bench soak docs clean lock
+.PHONY: help demo test test-container lint format type layers unit integration e2e bench soak docs clean lock
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -58,6 +59,9 @@ integration: $(VENV)/.test-ready  ## tests on a real S3 server with real forks
 e2e: $(VENV)/.test-ready  ## tests of the installed command
 	$(BIN)/python -m pytest tests/end_to_end -n 2 --dist loadfile $(PYTEST_ARGS)
 
+test-container: $(VENV)/.test-ready  ## the image built and run for real; needs root and podman (BASE=image: build from that)
+	BASE=$(BASE) $(BIN)/python -m pytest tests/container $(PYTEST_ARGS)
+
 bench: $(VENV)/.test-ready  ## the figures of docs/benchmarks.md, from one run
 	$(BIN)/python -m benchmarks
 
@@ -72,4 +76,4 @@ lock: $(VENV)/.test-ready  ## write down the exact versions that this environmen
 	$(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(mountless-s3-syncer|pip|setuptools)\b' > requirements.lock
 
 clean:  ## what make made
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info .container

@@ -139,6 +139,9 @@ def test_second_container_on_one_volume_waits_and_takes_over(ground: Ground, buc
 def test_folder_of_another_owner_is_named_with_what_to_do(ground: Ground, bucket: str) -> None:
     volume = ground.volume("foreign", owner=0)
     volume.chmod(0o755)
-    container = ground.start(options=(*HARDENED, "-v", f"{volume}:/data"), variables=seed_variables(ground, bucket))
-    wait_until(lambda: "/data" in container.logs() and "1000" in container.logs(), "the log names folder and uid")
+    variables = seed_variables(ground, bucket, mode="pull")
+    container = ground.start(options=(*HARDENED, "-v", f"{volume}:/data"), variables=variables)
+    wait_until(lambda: "owner is 0:0" in container.logs(), "the log names the owner")
+    assert "I am 1000:" in container.logs()
+    assert "--user" in container.logs()
     assert container.is_healthy()
