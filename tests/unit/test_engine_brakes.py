@@ -3,7 +3,7 @@
 import pytest
 
 from runner.config.settings import Share
-from runner.engine.brakes import Brake, Deletions, judge, token
+from runner.engine.brakes import Brake, Deletions, Plan, judge, judge_both, token
 
 HALF = Share(share=0.5)
 ALL = Share(share=1.0)
@@ -57,3 +57,73 @@ def test_judge_of_an_emptied_folder_without_a_marker_brakes_whatever_is_allowed(
     assert name(judge(Deletions(1, 1, 0, unmarked=True), max_delete)) == "emptied-folder"
     assert name(judge(Deletions(1, 2, 1, unmarked=True), max_delete)) == ""
     assert judge(Deletions(0, 1, 0, unmarked=True), max_delete) is None
+
+
+def plan(here: int = 0, there: int = 0, changes: int = 0, remembered: int = 100) -> Plan:
+    """Deletions in the folder and in the bucket, with both sides still holding something."""
+    return Plan(
+        here=Deletions(here, remembered, 5, "emptied-listing"),
+        there=Deletions(there, remembered, 5),
+        changes=changes,
+        remembered=remembered,
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "max_delete", "max_change", "expected"),
+    [
+        (plan(), HALF, HALF, ""),
+        (plan(here=50), HALF, None, ""),
+        (plan(here=51), HALF, None, "max-delete"),
+        (plan(there=51), HALF, None, "max-delete"),
+        (plan(here=30, there=30), HALF, None, "max-delete"),  # together
+        (plan(here=25, there=25), HALF, None, ""),
+        (plan(here=4, there=5), 0, None, ""),
+        (plan(here=5, there=5), 0, None, "max-delete"),
+        (plan(here=51), ALL, None, ""),
+        (plan(changes=100), HALF, None, ""),  # off
+        (plan(changes=51), HALF, HALF, "max-change"),
+        (plan(changes=50), HALF, HALF, ""),
+        (plan(changes=51), HALF, ALL, ""),
+        (plan(changes=9), HALF, 0, ""),
+        (plan(changes=10), HALF, 9, "max-change"),
+        (plan(changes=10), HALF, 10, ""),
+        (plan(changes=9, remembered=9), HALF, Share(share=0.1), ""),
+        (plan(here=60, changes=60), HALF, HALF, "max-delete"),
+    ],
+)
+def test_judge_both_of_a_plan_brakes_as_configured(
+    given: Plan, max_delete: Share | int, max_change: Share | int | None, expected: str
+) -> None:
+    assert name(judge_both(given, max_delete, max_change)) == expected
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "max_delete", "expected"),
+    [
+        ((0, 0), (10, 0), HALF, "emptied-folder"),
+        ((10, 0), (0, 0), HALF, "emptied-listing"),
+        ((10, 0), (10, 0), HALF, "emptied-folder"),
+        ((3, 0), (0, 9), HALF, "emptied-listing"),
+        ((10, 0), (0, 9), ALL, ""),
+        ((10, 0), (0, 9), 1000, "emptied-listing"),
+    ],
+)
+def test_judge_both_of_an_emptied_side_names_it(
+    here: tuple[int, int], there: tuple[int, int], max_delete: Share | int, expected: str
+) -> None:
+    in_folder = Deletions(here[0], 10, here[1], "emptied-listing")
+    in_bucket = Deletions(there[0], 10, there[1])
+    assert name(judge_both(Plan(in_folder, in_bucket, 0, 10), max_delete, None)) == expected
+
+
+def test_judge_both_of_a_small_memory_never_takes_an_emptied_side_for_a_fault() -> None:
+    assert judge_both(Plan(Deletions(9, 9, 0, "emptied-listing"), Deletions(0, 9, 9), 0, 9), HALF, None) is None
+
+
+def test_judge_both_says_how_many_changes_and_how_many_are_allowed() -> None:
+    brake = judge_both(plan(changes=60), HALF, Share(share=0.25))
+    assert brake is not None
+    assert brake.reason == (
+        "60 files would change their content in one pass; max_change allows 25% of 100 remembered files"
+    )

@@ -174,9 +174,8 @@ def _was_written_since(base: Base, remote: Remote) -> bool:
     """
     if base.modified <= 0 or base.modified == remote.modified:
         return False
-    if base.modified.is_integer() or float(remote.modified).is_integer():
-        return int(base.modified) != int(remote.modified)
-    return True
+    before, now = int(base.modified), int(remote.modified)
+    return before != now or (before != base.modified and now != remote.modified)
 
 
 def _may(rule: Decision, rules: Rules) -> bool:
