@@ -202,7 +202,8 @@ def test_what_the_app_leaves_behind_gets_term_then_kill_and_is_reaped(household:
         "        os._exit(0)\n"
         "    os.wait()\n"
         "import time\n"
-        f"while not (os.path.exists({str(polite.path)!r}) and os.path.exists({str(stubborn.path)!r})): time.sleep(0.02)\n"
+        f"seen = lambda: os.path.exists({str(polite.path)!r}) and os.path.exists({str(stubborn.path)!r})\n"
+        "while not seen(): time.sleep(0.02)\n"
     )
     house = _exec(household({"a": "good"}), sys.executable, "-c", daemon)
     assert house.wait() == 0
