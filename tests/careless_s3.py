@@ -38,6 +38,8 @@ class CarelessS3:
     forgets: bool = False
     loses: set[str] = field(default_factory=set)
     not_taken: frozenset[str] = frozenset()  # answered 501 when they carry a condition
+    answers: dict[str, tuple[int, str]] = field(default_factory=dict)  # operation to the error it always gets
+    refuses_all: bool = False  # 412 to every condition, right or wrong
     lifecycle: bytes = b""
     versioning: str = ""
     clock: Callable[[], float] = time.time
@@ -53,6 +55,8 @@ class CarelessS3:
         given = {name.lower(): value for name, value in headers.items()}
         operation = _operation(method, key, query, given)
         self.asked.append(operation)
+        if operation in self.answers:
+            return _error(*self.answers[operation])
         if operation in self.forbids:
             return _error(403, "AccessDenied")
         if operation in self.not_taken and ("if-match" in given or "if-none-match" in given):
@@ -170,6 +174,8 @@ class CarelessS3:
     def _refused(self, key: str, given: Mapping[str, str], *, kept: str) -> Answer | None:
         if kept not in self.keeps:
             return None
+        if self.refuses_all and ("if-match" in given or "if-none-match" in given):
+            return _error(412, "PreconditionFailed")
         now = self.objects.get(key)
         if given.get("if-none-match") == "*" and now is not None:
             return _error(412, "PreconditionFailed")

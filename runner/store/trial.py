@@ -52,12 +52,12 @@ class Trial:
         first = self._try(self._put(_NONE_YET))
         if first == "forbidden":
             return None
-        if first == "not-taken" and self._try(self._put({})) != "accepted":
+        if first == "refused":  # on a key nobody else can know: an answer was lost, and the retry met our own success
+            self._look()
+        is_there = bool(self.etag)
+        if not is_there and self._try(self._put({})) != "accepted":
             return None
-        # refused at once, on a key nobody else can know: an answer was lost, and the retry met our own success
-        second = self._try(self._put(_NONE_YET))
-        self._look()
-        return first != "not-taken" and second == "refused"
+        return is_there and self._try(self._put(_NONE_YET)) == "refused"
 
     def replaces(self) -> bool:
         """If-Match on PutObject."""
@@ -132,7 +132,8 @@ class Trial:
             self.reason = str(error)
             return "forbidden"
         except StoreError as error:
-            if error.status in _NOT_TAKEN:
+            if _is_not_taken(error):
+                self.reason = str(error)
                 return "not-taken"
             raise
         if request.method != "DELETE" and request.key == self.key and "partNumber" not in request.query:
@@ -206,7 +207,7 @@ class Trial:
             part = self._bucket.ask(Request("UploadPart", "PUT", self.key, query, body=f"part {self._count}".encode()))
             self._part = part.headers.get("etag", "").strip('" ')
         except StoreError as error:
-            if error.status in _NOT_TAKEN or isinstance(error, AccessDeniedError):
+            if _is_not_taken(error) or isinstance(error, AccessDeniedError):
                 return False
             raise
         return bool(self._upload and self._part)
@@ -235,6 +236,12 @@ class Trial:
             self.reason = str(error)
             return False
         return True
+
+
+def _is_not_taken(error: StoreError) -> bool:
+    """Not for errors that have a kind: an expired token, a missing bucket or another region says nothing of conditions
+    though it comes with 400 or 404 too."""
+    return type(error) is StoreError and error.status in _NOT_TAKEN
 
 
 def _never() -> bool:

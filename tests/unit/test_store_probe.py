@@ -167,3 +167,31 @@ def test_probe_without_an_answer_raises(connect: Connect) -> None:
     client = connect(server, lambda: True)
     with pytest.raises(StoreError):
         probe(client, "", NOW)
+
+
+@pytest.mark.parametrize("operation", ["PutObject", "UploadPart", "CompleteMultipartUpload", "CopyObject"])
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "ExpiredToken"), (404, "NoSuchBucket"), (403, "RequestTimeTooSkewed"), (500, "")]
+)
+def test_probe_takes_no_fault_for_a_server_that_lacks_something(
+    connect: Connect, operation: str, status: int, code: str
+) -> None:
+    server = CarelessS3(keeps=EVERYTHING, answers={operation: (status, code)})
+    with pytest.raises(StoreError):
+        probe(connect(server), "", NOW)
+    assert not server.objects
+
+
+def test_probe_believes_no_refusal_that_comes_without_an_object(connect: Connect) -> None:
+    server = CarelessS3(keeps=EVERYTHING)
+    server.refuses_all = True
+    found = probe(connect(server), "", NOW)
+    assert not found.is_safe
+    assert not server.objects
+
+
+def test_probe_of_a_bucket_that_takes_no_object_says_what_it_answered(connect: Connect) -> None:
+    server = CarelessS3(answers={"PutObject": (400, "InvalidRequest")})
+    found = probe(connect(server), "", NOW)
+    assert not found.is_safe
+    assert "InvalidRequest" in found.note
