@@ -136,6 +136,21 @@ def test_decide_named_case_in_each_mode(name: str) -> None:
     assert found == expected
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("base", [BASE, None])
+@pytest.mark.parametrize(("equal", "expected"), [(None, {"compare"}), (True, {"record"})])
+def test_decide_of_the_same_content_new_on_both_sides_is_no_conflict(
+    mode: Mode, base: Base | None, equal: bool | None, expected: set[str]
+) -> None:
+    assert {shown(decide(base, EDITED, looked(REWRITTEN), rules(mode), equal))} == expected
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_decide_of_a_file_and_a_link_with_the_same_bytes_takes_them_for_different(mode: Mode) -> None:
+    there = looked(REWRITTEN, kind=Kind.LINK)
+    assert decide(None, LOCAL, there, rules(mode)).action in {Action.KEEP_BOTH, Action.UPLOAD, Action.DOWNLOAD}
+
+
 @pytest.mark.parametrize(
     ("mode", "base", "local", "remote", "expected"),
     [
