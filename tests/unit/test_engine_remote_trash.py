@@ -1,0 +1,86 @@
+"""The bucket's trash without a bucket: where copies go, and which days are over."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+
+from runner.engine.remote_trash import Keeper, expire, trash_key
+from runner.store.door import Written
+from runner.store.errors import PreconditionFailedError
+from runner.store.listing import ObjectInfo
+
+DAY = 86400.0
+NOW = 1_767_225_600.0 + 10 * DAY + 3600  # 2026-01-11 01:00 UTC
+
+
+class Bucket:
+    """Keys and ETags; changes go by the rules of the door."""
+
+    def __init__(self, **objects: str) -> None:
+        self.objects = dict(objects)
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        return iter([ObjectInfo(key, 1, etag, NOW) for key, etag in self.objects.items() if key.startswith(prefix)])
+
+    def head(self, key: str) -> ObjectInfo | None:
+        return ObjectInfo(key, 1, self.objects[key], NOW) if key in self.objects else None
+
+    def copy(self, source: str, target: str, *, source_etag: str, expected: str | None) -> Written:
+        if self.objects.get(source) != source_etag or self.objects.get(target) != expected:
+            raise PreconditionFailedError("changed")
+        self.objects[target] = source_etag
+        return Written(source_etag, NOW)
+
+    def delete(self, key: str, *, if_match: str) -> Literal["deleted", "changed", "gone"]:
+        if self.objects.get(key) != if_match:
+            return "changed"
+        del self.objects[key]
+        return "deleted"
+
+
+def _keeper(bucket: Any, *, active: bool = True) -> Keeper:
+    return Keeper(bucket, "p/", NOW, active=active)
+
+
+def test_copy_goes_under_the_day_and_a_second_one_under_the_second() -> None:
+    bucket = Bucket(**{"p/d/a": "one"})
+    _keeper(bucket).keep("p/d/a", "one", "d/a")
+    bucket.objects["p/d/a"] = "two"
+    _keeper(bucket).keep("p/d/a", "two", "d/a")
+    assert bucket.objects["p/.runner-trash/2026-01-11/d/a"] == "one"
+    assert bucket.objects["p/.runner-trash/2026-01-11T010000Z/d/a"] == "two"
+
+
+def test_copy_of_another_version_or_over_another_copy_is_refused() -> None:
+    bucket = Bucket(**{"p/a": "new", trash_key("p/", "a", NOW): "1", trash_key("p/", "a", NOW, exact=True): "2"})
+    for etag in ("old", "new"):
+        with pytest.raises(PreconditionFailedError):
+            _keeper(bucket).keep("p/a", etag, "a")
+    assert sorted(bucket.objects.values()) == ["1", "2", "new"]
+
+
+def test_nothing_is_copied_when_it_is_off_or_for_a_placeholder() -> None:
+    bucket = Bucket(**{"p/a": "1", "p/d/": "2"})
+    _keeper(bucket, active=False).keep("p/a", "1", "a")
+    _keeper(bucket).keep("p/d/", "2", "d/")
+    assert len(bucket.objects) == 2
+
+
+@pytest.mark.parametrize(
+    ("folder", "goes"),
+    [
+        ("2026-01-03", True),
+        ("2026-01-04", False),  # its last copy may be of 23:59, six days and two hours ago
+        ("2026-01-04T005959Z", True),
+        ("2026-01-04T010001Z", False),
+        ("2027-01-01", False),
+        ("notes", False),
+        ("2026-01-03x", False),
+        ("", False),
+    ],
+)
+def test_expiry_removes_days_that_are_over_and_nothing_else(folder: str, goes: bool) -> None:
+    bucket: Any = Bucket(**{f"p/.runner-trash/{folder}/a": "1", "p/2020-01-01/a": "2"})
+    assert expire(bucket, "p/", 7 * DAY, NOW) == int(goes)
+    assert len(bucket.objects) == 2 - goes
