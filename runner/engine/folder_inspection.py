@@ -3,6 +3,7 @@
 Looks, and makes nothing.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Generator
@@ -78,7 +79,8 @@ def _contents(folder: Folder, pair: Pair, should_stop: Callable[[], bool]) -> _F
         others = f", and {len(seen.skipped) - 1} more" if len(seen.skipped) > 1 else ""
         yield Finding("files-left-out", "note", f"{printable(first.path)}: {first.reason}{others}")
     if pair.watch and pair.mode is not Mode.PULL:
-        yield events(directories, _watch_limit(), remote_file_system(folder.fd) or "")
+        refused = _refused_instance()
+        yield refused or events(directories, _watch_limit(), remote_file_system(folder.fd) or "")
     return seen.files
 
 
@@ -95,6 +97,22 @@ def events(directories: int, limit: int | None, remote: str) -> Finding:
         )
         return Finding("events", "note", text)
     return Finding("events", "ok", f"changes are noticed at once: {directories} of {limit} inotify watches")
+
+
+def _refused_instance() -> Finding | None:
+    """None where this user may watch one folder more (inotify_init(2): EMFILE at fs.inotify.max_user_instances)."""
+    try:
+        os.close(inotify_simple.INotify().detach())
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            return None
+    else:
+        return None
+    text = (
+        "this user already watches as many folders as fs.inotify.max_user_instances allows: scans find changes; raise "
+        "it with `sysctl fs.inotify.max_user_instances=1024`"
+    )
+    return Finding("events", "note", text)
 
 
 def _watch_limit() -> int | None:

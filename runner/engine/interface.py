@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from runner.config.settings import Pair
 from runner.model.passes import WHOLE, PassReport, Progress, Trigger, Work
+from runner.model.problem import Problem
 from runner.wire.channel import Channel
 
 
@@ -70,6 +71,14 @@ class TrashItem:
     size_bytes: int
     trashed_at: float
     stored_as: str
+
+
+@runtime_checkable
+class TellsConflicts(Protocol):
+    """What an engine has that makes conflict copies: the open ones from its memory, without a pass."""
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Problems with the code `conflict`. Raises UserError."""
 
 
 @dataclass(frozen=True, slots=True)

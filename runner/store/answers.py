@@ -38,6 +38,12 @@ def _moment(text: str) -> float:
         return 0.0
 
 
+def written_at(answer: Answer) -> float | None:
+    """About the LastModified of what was just written: the answer's Date, seconds since the epoch. May be one second
+    late; who finds another LastModified in a listing looks at the object once."""
+    return _moment(answer.headers.get("date", "")) or None
+
+
 def etag_of(answer: Answer, place: str) -> str:
     """The ETag of a PUT's answer; a 200 without one is not believed."""
     etag = answer.headers.get("etag", "").strip('"')

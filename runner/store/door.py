@@ -99,6 +99,9 @@ class ObjectStore(Protocol):
         Raises NoSuchKeyError, ObjectTooLargeError (over max_bytes), PreconditionFailedError (another version).
         """
 
+    def get_to(self, key: str, write: Callable[[bytes], None], if_match: str | None = None) -> ObjectInfo:
+        """That version, in order, in slices of at most 8 MiB. Raises PreconditionFailedError, NoSuchKeyError."""
+
     def get_file(
         self,
         key: str,

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from runner.store.answers import etag_of
+from runner.store.answers import etag_of, written_at
 from runner.store.bucket import Bucket
 from runner.store.conditions import TOKEN, Condition, carries, new_token, write
 from runner.store.door import ContentHeaders, Written
@@ -79,8 +79,8 @@ class Writes:
 
         try:
             ask(bucket.quoted(if_match))
-        except PreconditionFailedError as error:
-            now = None if bucket.bare_etags or error.lost else bucket.look(key)
+        except PreconditionFailedError:
+            now = None if bucket.bare_etags else bucket.look(key)
             if now is None or now.etag != if_match:
                 raise
         else:
@@ -89,7 +89,7 @@ class Writes:
         bucket.bare_etags = True
 
     def _read(self, key: str) -> Callable[[Answer], Written]:
-        return lambda answer: Written(etag_of(answer, self._bucket.place(key)))
+        return lambda answer: Written(etag_of(answer, self._bucket.place(key)), written_at(answer))
 
 
 def checksum_headers(bucket: Bucket, body: bytes, sha256: bytes) -> dict[str, str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from runner.config.settings import EngineName, Mode, Pair, Symlinks
-from runner.engine.aws_cli.aws_config import aws_config_text, config_path, needs_config
+from runner.engine.aws_cli.aws_config import aws_config_text, needs_config
 from runner.engine.aws_cli.environment import run_environment
+from runner.engine.endpoint import config_path
 from runner.model.errors import PermanentFailureError
 
 ROLE = "arn:aws:iam::123456789012:role/sync"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runner.config.settings import Mode, Pair
-from runner.engine.aws_cli.same_place import endpoint_may_be_elsewhere
+from runner.engine.endpoint import endpoint_may_be_elsewhere
 
 
 def _pair(**keys: object) -> Pair:

@@ -25,13 +25,6 @@ def needs_config(pair: Pair) -> bool:
     )
 
 
-def config_path(environment: Mapping[str, str]) -> Path:
-    """Where the user's own config is (AWS_CONFIG_FILE, else ~/.aws/config); it need not exist."""
-    named = environment.get("AWS_CONFIG_FILE")
-    home = environment.get("HOME") or str(Path("~").expanduser())
-    return Path(named.replace("~", home, 1) if named and named.startswith("~") else named or f"{home}/.aws/config")
-
-
 def aws_config_text(user_text: str, pair: Pair, environment: Mapping[str, str], *, path: str = "") -> str:
     """The whole text of the config for a run.
 

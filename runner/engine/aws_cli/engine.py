@@ -17,7 +17,7 @@ from runner.engine.aws_cli.memory import Memory, MemoryCorruptError, path_bytes,
 from runner.engine.aws_cli.one_pass import OnePass
 from runner.engine.aws_cli.pull import pull
 from runner.engine.aws_cli.push import push
-from runner.engine.aws_cli.same_place import endpoint_may_be_elsewhere
+from runner.engine.endpoint import endpoint_may_be_elsewhere
 from runner.engine.interface import (
     Difference,
     Engine,

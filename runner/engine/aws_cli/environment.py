@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from runner.config.settings import Pair
-from runner.engine.aws_cli.aws_config import aws_config_text, config_path, needs_config
+from runner.engine.aws_cli.aws_config import aws_config_text, needs_config
 
-__all__ = ["aws_config_text", "config_path", "needs_config", "run_environment"]
+__all__ = ["aws_config_text", "needs_config", "run_environment"]
 
 # What makes Python or a shell stop, talk or load other code, and what belongs to the runner alone.
 _REMOVED = frozenset(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.config.settings import Pair
-from runner.engine.aws_cli.aws_config import aws_config_text, config_path, needs_config
+from runner.engine.aws_cli.aws_config import aws_config_text, needs_config
+from runner.engine.endpoint import config_path
 from runner.model.errors import PermanentFailureError
 from runner.model.names import printable
 

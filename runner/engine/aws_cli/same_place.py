@@ -6,23 +6,10 @@ help it would send to Amazon what we have compared with another server. And no A
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from runner.config.settings import Pair
-from runner.engine.aws_cli.aws_config import config_path
 from runner.engine.aws_cli.one_pass import OnePass
-
-
-def endpoint_may_be_elsewhere(pair: Pair, environment: Mapping[str, str]) -> bool:
-    """The endpoint is not the pair's own word, and something else may name one."""
-    if pair.endpoint_url:
-        return False
-    if any(name.startswith("AWS_ENDPOINT_URL") for name in environment):
-        return True
-    try:
-        return "endpoint_url" in config_path(environment).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
+from runner.engine.endpoint import endpoint_may_be_elsewhere
 
 
 def with_our_endpoint(one: OnePass, argv: Sequence[str]) -> list[str]:

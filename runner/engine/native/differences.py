@@ -73,6 +73,27 @@ class Differences:
             after = page[-1][0]
 
 
+def both_sides(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Every path of either side, with memory's columns NULL; in byte order, page by page."""
+    after = b""
+    while True:
+        page = connection.execute(_BOTH, {"after": after, "page": _PAGE}).fetchall()
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = page[-1][0]
+
+
+_BOTH = f"""
+SELECT h.path AS path, {_NO_B}, {_H}, {_T} FROM scratch.here h LEFT JOIN scratch.there t ON t.path = h.path
+  WHERE h.path > :after
+UNION ALL
+SELECT t.path, {_NO_B}, {_NO_H}, {_T} FROM scratch.there t
+  WHERE t.path > :after AND NOT EXISTS (SELECT 1 FROM scratch.here k WHERE k.path = t.path)
+ORDER BY 1 LIMIT :page
+"""
+
+
 def settle_folders(connection: sqlite3.Connection, *, assumed: bool) -> None:
     """One object for each folder: the one memory knows, else the first by name. A file of the same path comes first.
 

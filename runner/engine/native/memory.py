@@ -162,6 +162,17 @@ class Memory(MemoryFile):
     def not_busy(self, paths: Iterable[str]) -> None:
         self._remove(paths, ("busy",))
 
+    def busy_paths(self) -> list[str]:
+        """Files that were last found open for writing."""
+        with corruption_recognised():
+            return [text_of(row[0]) for row in self.connection.execute("SELECT path FROM main.busy").fetchall()]
+
+    def any_refused(self, what: str) -> bool:
+        """Something of that kind was ever refused."""
+        with corruption_recognised():
+            sql = "SELECT 1 FROM main.refusals WHERE what = ? LIMIT 1"
+            return self.connection.execute(sql, (what,)).fetchone() is not None
+
     def refused(self, path: str, etag: str, what: str) -> bool:
         """This was tried with this very version and refused. what: `delete`, `mode`, …"""
         with corruption_recognised():

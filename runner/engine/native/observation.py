@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from runner.engine.memory_file import corruption_recognised, path_bytes, path_text
-from runner.engine.native.differences import Differences, settle_folders
+from runner.engine.native.differences import Differences, both_sides, settle_folders
 from runner.engine.native.facts import UNKNOWN, Base, Kind, Local, LocalSide, Remote, RemoteSide
 from runner.engine.native.memory import (
     CODES,
@@ -156,6 +156,13 @@ class Observation:
         settle_folders(self._connection, assumed=self._assumed)
         asked = Differences(self._connection, assumed=self._assumed)
         for row in asked.rows():
+            yield self._candidate(row)
+
+    def both_sides(self) -> Iterator[Candidate]:
+        """Every path of either side, without memory; for comparisons."""
+        self.flush()
+        settle_folders(self._connection, assumed=False)
+        for row in both_sides(self._connection):
             yield self._candidate(row)
 
     @property

@@ -1,0 +1,88 @@
+"""What a pass has done so far and what it could not do: counts, problems, paths to look at again. Becomes the report."""
+
+import errno
+from dataclasses import dataclass, field
+
+from runner.engine.native.second_look import Ended
+from runner.engine.native.waiting import BusyError, MovedOnError, NotQuietError, StepProblemError
+from runner.model.passes import Again
+from runner.model.problem import Problem, Side
+from runner.store.errors import AccessDeniedError, ArchivedObjectError, StoreError
+
+_MOVED_SECONDS = 0.2  # what moved on is looked at again soon
+_BUSY_SECONDS = 5.0  # the close of the file is an event; this is for folders without events
+_ERRORS = {
+    errno.ENOTDIR: ("folder-and-file", "a file stands where a folder is needed"),
+    errno.EISDIR: ("folder-and-file", "a folder stands in its place"),
+    errno.ENAMETOOLONG: ("name-too-long", "the name is too long for this file system"),
+    errno.EACCES: ("no-permission", "permission denied"),
+    errno.EPERM: ("no-permission", "the file system does not permit it"),
+}
+
+
+@dataclass(slots=True)
+class Account:
+    """now: seconds since the epoch. downloads_left: objects that are not in place and may yet come."""
+
+    now: float
+    uploaded: int = 0
+    downloaded: int = 0
+    deleted_local: int = 0
+    deleted_remote: int = 0
+    bytes_up: int = 0
+    bytes_down: int = 0
+    files: int | None = None
+    files_bytes: int | None = None
+    downloads_left: int = 0
+    deferred_deletions: int = 0
+    notes: list[str] = field(default_factory=list)
+    problems: dict[tuple[Side, str, str], Problem] = field(default_factory=dict)
+    again: dict[str, float] = field(default_factory=dict)
+
+    def problem(self, side: Side, path: str, code: str, reason: str, permanent: bool = False) -> None:  # noqa: FBT001 (of ProblemSink)
+        self.problems[side, code, path] = Problem(path, side, code, reason, self.now, permanent)
+
+    def took(self, ended: Ended) -> None:
+        """Counts what a step did and names what it could not do."""
+        result = ended.result
+        self.uploaded += result.uploaded
+        self.downloaded += result.downloaded
+        self.deleted_local += result.deleted_local
+        self.deleted_remote += result.deleted_remote
+        self.bytes_up += result.bytes_up
+        self.bytes_down += result.bytes_down
+        if result.note:
+            self.notes.append(result.note)
+        if ended.error is not None:
+            self._failed(ended.path, ended.error)
+
+    def again_soon(self) -> tuple[Again, ...]:
+        return tuple(Again(path, after) for path, after in sorted(self.again.items()))
+
+    def _failed(self, path: str, error: Exception) -> None:
+        if isinstance(error, BusyError):
+            self.again[path] = _BUSY_SECONDS
+            self.problem(Side.LOCAL, path, "busy", "it is open for writing: it is synced when it is closed")
+        elif isinstance(error, NotQuietError):
+            self.again[path] = error.after_seconds
+            reason = "it changed a moment ago, and the kernel cannot say whether somebody still writes"
+            self.problem(Side.LOCAL, path, "busy", reason)
+        elif isinstance(error, MovedOnError):
+            self.again[error.path] = _MOVED_SECONDS
+            self.problem(error.side, path, "changing", "it changed again while it was synced: looked at again")
+        elif isinstance(error, StepProblemError):
+            self.problem(error.side, path, error.code, error.reason, error.permanent)
+        elif isinstance(error, OSError):
+            code, reason = _ERRORS.get(error.errno or 0, ("cannot", error.strerror or str(error)))
+            self.problem(Side.LOCAL, path, code, reason, error.errno == errno.ENAMETOOLONG)
+        else:
+            self._refused(path, error)
+
+    def _refused(self, path: str, error: Exception) -> None:
+        code, permanent = "refused", False
+        if isinstance(error, AccessDeniedError):
+            code, permanent = "forbidden", True
+        elif isinstance(error, ArchivedObjectError):
+            code, permanent = "archived", True
+        reason = error.message if isinstance(error, StoreError) else str(error)
+        self.problem(Side.REMOTE, path, code, reason, permanent)

@@ -1,0 +1,69 @@
+"""Runs the steps: side by side up to `concurrency`, small ones first, and large ones from the other end all along.
+
+Each step is one function of its own file; here is what happens around it: progress, results, problems, a second look
+at what moved on, and the end when it is asked for or when the server is gone.
+"""
+
+import errno
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from runner.engine.native.second_look import Ended, carry_out
+from runner.engine.native.steps import Phase, Step, Steps
+from runner.engine.native.workshop import Workshop
+from runner.engine.outcomes import PassStoppedError
+from runner.store.errors import StoppedError, StoreError
+
+_TICK_SECONDS = 0.5
+# What another path may well not meet; everything else of these ends the pass.
+_OF_ONE_PATH = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+        *(errno.ENOENT, errno.ENOTEMPTY, errno.ETXTBSY, errno.EXDEV, errno.EMLINK, errno.EFBIG, errno.EINVAL),
+    }
+)
+
+
+def run_phase(shop: Workshop, pool: ThreadPoolExecutor, steps: Iterator[Step], width: int) -> Iterator[Ended]:
+    """Ends come as they happen. Raises what ends the whole pass: after a moment, so that what runs can end well."""
+    running: set[Future[Ended]] = set()
+    fatal: Exception | None = None
+    try:
+        while True:
+            while fatal is None and len(running) < width:
+                step = next(steps, None)
+                if step is None:
+                    break
+                running.add(pool.submit(carry_out, shop, step))
+            if not running:
+                break
+            done, running = wait(running, timeout=_TICK_SECONDS, return_when=FIRST_COMPLETED)
+            for future in done:
+                ended = future.result()
+                if ended.error is not None and ends_pass(ended.error):
+                    fatal = fatal or ended.error
+                yield ended  # what it did before it failed is done
+    finally:
+        for future in running:
+            future.cancel()
+    if isinstance(fatal, StoppedError):
+        raise PassStoppedError
+    if fatal is not None:
+        raise fatal
+
+
+def ends_pass(error: Exception) -> bool:
+    """Not this path's trouble but everybody's: the server is gone, the credentials are refused, the disk fails."""
+    if isinstance(error, OSError):
+        return error.errno not in _OF_ONE_PATH
+    return isinstance(error, StoreError) and (error.status == 0 or error.status >= 500 or error.permanent)
+
+
+def transfer_order(steps: Steps, width: int) -> Iterator[Step]:
+    """Smallest first; every fourth place is for the largest that is left."""
+    total, _size = steps.count(Phase.TRANSFERS)
+    small = steps.run_order(Phase.TRANSFERS)
+    large = steps.run_order(Phase.TRANSFERS, largest_first=True)
+    every = 4 if width >= 2 else total + 1
+    for number in range(total):
+        yield next(large if number % every == every - 1 else small)

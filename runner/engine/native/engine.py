@@ -1,0 +1,377 @@
+"""The native engine of one pair: passes of every scope, plans, comparisons, the trash. Turns the world into a report.
+
+Holds between passes the folder's proof, a line to the credential process and an open client, so that an event is
+pushed within milliseconds; memory is opened for each pass and proven anew.
+"""
+
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.config.settings import Mode, Pair, Share
+from runner.engine import remote_trash
+from runner.engine.approval import approved_tokens
+from runner.engine.endpoint import endpoint_may_be_elsewhere
+from runner.engine.failures import failed, sentence
+from runner.engine.interface import Difference, Engine, PlannedAction, ServiceUnavailableError, Surroundings, TrashItem
+from runner.engine.memory_file import MemoryCorruptError, set_aside
+from runner.engine.native import plan_lines, verification
+from runner.engine.native.account import Account
+from runner.engine.native.decide import Rules
+from runner.engine.native.looking import Looker
+from runner.engine.native.memory import Memory
+from runner.engine.native.observation import Observation, remove_stale
+from runner.engine.native.reading import Reader
+from runner.engine.native.reconciliation import Reconciliation
+from runner.engine.native.server import Server
+from runner.engine.native.workshop import Workshop
+from runner.engine.outcomes import PassFailedError, PassHaltedError, PassStoppedError
+from runner.engine.proof import FolderProof
+from runner.files.folder import Folder
+from runner.files.private import Private
+from runner.files.trash import Trash
+from runner.files.tree import Tree
+from runner.model.errors import UserError
+from runner.model.passes import WHOLE, Halt, Outcome, PassReport, Requests, Scope, Trigger, Work
+from runner.model.problem import Problem, Side
+from runner.store.capabilities import Capabilities
+from runner.store.errors import StoppedError, StoreError
+
+_HARMLESS = frozenset({"conflict"})
+
+
+def create(surroundings: Surroundings, folder: Folder, private: Private, lock_fd: int) -> Engine:
+    """The engine of a pair whose lock is held."""
+    return NativeEngine(surroundings, folder, private, lock_fd)
+
+
+class NativeEngine:
+    """See engine.interface.Engine."""
+
+    def __init__(self, surroundings: Surroundings, folder: Folder, private: Private, lock_fd: int) -> None:
+        self._surroundings = surroundings
+        self._pair = surroundings.pair
+        self._proof = FolderProof(
+            surroundings.pair, folder, private, lock_fd, surroundings.state_dir, memory_class=Memory
+        )
+        self._server = Server(surroundings)
+        self._tree: Tree | None = None
+        self._tree_fd = -1
+        self._pool: ThreadPoolExecutor | None = None
+
+    def run_pass(self, trigger: Trigger, work: Work = WHOLE) -> PassReport:
+        """One pass; what can go wrong outside is in the report."""
+        del trigger
+        if work.scope is Scope.FULL:
+            self._surroundings.slot_acquire()
+        try:
+            return self._run_pass(work)
+        except (
+            ServiceUnavailableError,
+            MemoryCorruptError,
+            sqlite3.Error,
+            OSError,
+            UserError,
+            PassFailedError,
+        ) as error:
+            return failed(error, work.scope)
+        except PassStoppedError:
+            return PassReport(Outcome.STOPPED, "stopped on request", scope=work.scope)
+        finally:
+            self._surroundings.slot_release()
+
+    def plan(self) -> Iterator[PlannedAction]:
+        """What a pass would do; changes nothing. Raises UserError."""
+        with self._looking() as one:
+            one.prepare(WHOLE)
+            yield from plan_lines.actions(one)
+
+    def verify(self, *, content: bool) -> Iterator[Difference]:
+        """Compares both sides now. Raises UserError."""
+        with self._looking() as one:
+            yield from verification.differences(one, content=content)
+
+    def trash_list(self) -> Iterator[TrashItem]:
+        """Both sides', each newest first. Raises UserError."""
+        trash = Trash(self._proof.folder, self._proof.private, self._pair.trash)
+        try:
+            for item in trash.items():
+                yield TrashItem("local", item.path, item.size_bytes, item.trashed_at, item.stored_as)
+        except OSError as error:
+            raise UserError(f"the local trash cannot be read: {sentence(error)}") from None
+        finally:
+            trash.close()
+        for remote, _info in remote_trash.items(self._server.client(), self._pair):
+            yield remote
+
+    def trash_restore(self, path: str | None) -> list[str]:
+        """From the local trash, and from the bucket's. Raises UserError when nothing could be put back."""
+        refusal: UserError | None = None
+        restored: list[str] = []
+        trash = Trash(self._proof.folder, self._proof.private, self._pair.trash)
+        try:
+            restored = trash.restore(path)
+        except UserError as error:
+            refusal = error
+        finally:
+            trash.close()
+        client = self._server.client()
+        there = remote_trash.restore(client, self._pair, path)
+        if not restored and not there and refusal is not None:
+            raise UserError(refusal.message, remote_trash.other_place(client, self._pair, path) or refusal.hint)
+        return restored + [found for found in there if found not in restored]
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._close_tree()
+        self._server.close()
+        self._proof.close()
+
+    # ── a pass ──
+
+    def _run_pass(self, work: Work) -> PassReport:
+        surroundings = self._surroundings
+        self._proof.pair = self._aimed()
+        proven = self._proof.prove(lambda token: token in approved_tokens(surroundings), surroundings.wall_clock())
+        if isinstance(proven, Halt):
+            return PassReport(Outcome.HALTED, proven.reason, halt=proven, scope=work.scope)
+        if proven.note:
+            surroundings.log("WARNING", proven.note)
+        try:
+            return self._with_memory(proven.memory, proven.note, work)
+        except MemoryCorruptError as error:
+            proven.memory.close()
+            aside = set_aside(self._proof.private.state_path, surroundings.wall_clock())
+            raise PassFailedError(f"the memory is corrupt and was set aside ({aside}): {error}") from None
+        finally:
+            proven.memory.close()
+
+    def _with_memory(self, memory: Memory, note: str, work: Work) -> PassReport:
+        first = not memory.first_pass_done
+        if first and work.scope is not Scope.FULL:
+            work = WHOLE  # nothing may be concluded from a part before both sides were seen once
+        account = Account(self._surroundings.wall_clock(), notes=[note] if note else [])
+        requests = self._server.requests
+        seen = Observation(memory, self._scratch_place())
+        try:
+            one = self._reconciliation(memory, seen, account, first=first)
+            try:
+                one.run(work)
+                return self._done(one, work, first=first, before=requests)
+            except PassHaltedError as error:
+                return self._report(account, Outcome.HALTED, error.halt.reason, work, requests, halt=error.halt)
+            except (PassStoppedError, StoppedError):
+                return self._report(account, Outcome.STOPPED, "stopped on request", work, requests)
+            except (sqlite3.Error, MemoryCorruptError):
+                raise
+            except (StoreError, UserError, PassFailedError, ServiceUnavailableError, OSError) as error:
+                ended = failed(error, work.scope)
+                return self._report(
+                    account, ended.outcome, ended.message, work, requests, retry=ended.retry, permanent=ended.permanent
+                )
+        finally:
+            seen.close()
+
+    def _done(self, one: Reconciliation, work: Work, *, first: bool, before: Requests) -> PassReport:
+        account, memory = one.account, one.memory
+        if first:
+            memory.set_first_pass_done()
+        for token in one.approved:
+            memory.spend_plan(token)
+        if work.scope is Scope.FULL:
+            for path, base in memory.conflicts():
+                account.problem(*_conflict(path, base.size))
+        problems = memory.dated(account.problems.values()) if work.scope is Scope.FULL else None
+        real = [problem for problem in account.problems.values() if problem.code not in _HARMLESS]
+        if not real:
+            return self._report(account, Outcome.DONE, "; ".join(account.notes), work, before, problems=problems)
+        kinds = sorted({problem.code for problem in real})
+        message = "; ".join([f"{len(real)} not in sync ({', '.join(kinds[:5])})", *account.notes])
+        return self._report(account, Outcome.DONE_WITH_PROBLEMS, message, work, before, problems=problems)
+
+    def _report(
+        self,
+        account: Account,
+        outcome: Outcome,
+        message: str,
+        work: Work,
+        before: Requests,
+        *,
+        problems: tuple[Problem, ...] | None = None,
+        halt: Halt | None = None,
+        retry: bool = False,
+        permanent: bool = False,
+    ) -> PassReport:
+        through = outcome in {Outcome.DONE, Outcome.DONE_WITH_PROBLEMS}
+        return PassReport(
+            outcome,
+            message[:2000],
+            uploaded=account.uploaded,
+            downloaded=account.downloaded,
+            deleted_local=account.deleted_local,
+            deleted_remote=account.deleted_remote,
+            bytes_up=account.bytes_up,
+            bytes_down=account.bytes_down,
+            files=account.files,
+            files_bytes=account.files_bytes,
+            requests=_less(self._server.requests, before),
+            problems=tuple(account.problems.values()) if problems is None else problems,
+            halt=halt,
+            hydrated=(account.downloads_left == 0) if through and work.scope is Scope.FULL else None,
+            way="native",
+            retry=retry,
+            permanent=permanent,
+            scope=work.scope,
+            again=account.again_soon(),
+            deferred_deletions=account.deferred_deletions,
+        )
+
+    # ── what a pass works with ──
+
+    def _reconciliation(
+        self, memory: Memory, seen: Observation, account: Account, *, first: bool, read_only: bool = False
+    ) -> Reconciliation:
+        """Raises CredentialsError, ServiceUnavailableError, StoreError (the probe), UserError (an unsafe server)."""
+        pair, surroundings = self._pair, self._surroundings
+        tree = self._open_tree()
+        store = self._server.client()
+        capabilities = self._capabilities(memory, read_only=read_only)
+        store.capabilities = capabilities
+        rules = Rules(
+            mode=pair.mode,
+            delete=pair.mode is Mode.TWO_WAY or pair.delete,
+            conflict=pair.conflict,
+            first_pass=pair.first_pass,
+            first=first,
+            permissions=pair.permissions,
+        )
+        reader = Reader(tree, pair, surroundings.wall_clock)
+        keeper: list[remote_trash.Keeper] = []
+
+        def kept() -> remote_trash.Keeper:
+            with shop.lock:
+                if not keeper:
+                    keeper.append(remote_trash.keeper(store, pair, account.now))
+                return keeper[0]
+
+        shop = Workshop(
+            surroundings,
+            pair,
+            tree,
+            store,
+            reader,
+            Looker(reader, lambda: store, rules),
+            kept,
+            capabilities,
+            account.now,
+            socket.gethostname(),
+            lambda _count: None,
+            _bytes_of(pair.min_free, tree.total_bytes()),
+        )
+        deadline = time.monotonic() + pair.timeout_seconds if pair.timeout_seconds else None
+        return Reconciliation(
+            shop, memory, seen, self._proof.folder, account, self._threads(), read_only=read_only, deadline=deadline
+        )
+
+    def _capabilities(self, memory: Memory, *, read_only: bool) -> Capabilities:
+        found = self._server.capabilities(memory, read_only=read_only)
+        pair = self._pair
+        if pair.mode is Mode.TWO_WAY and not found.is_safe and not pair.accept_unsafe_server and not read_only:
+            raise PassFailedError(
+                f"{self._server.name} ignores write conditions, so two writers could overwrite each other unseen "
+                f"({found.note or 'If-None-Match and If-Match do not hold'}); use mode push or pull, or accept it with "
+                "`accept_unsafe_server: true`",
+                retry=True,
+            )
+        return found
+
+    def _open_tree(self) -> Tree:
+        """The tree of the folder as it is proven now; a folder that was mounted anew is another descriptor."""
+        folder, private, pair = self._proof.folder, self._proof.private, self._pair
+        if self._tree is None or self._tree_fd != folder.fd:
+            self._close_tree()
+            self._tree = Tree(
+                folder,
+                private,
+                Trash(folder, private, pair.trash),
+                file_mode=pair.file_mode,
+                dir_mode=pair.dir_mode,
+                umask=pair.umask,
+                gid=pair.gid,
+            )
+            self._tree_fd = folder.fd
+            self._tree.sweep(self._surroundings.wall_clock())
+            place = self._scratch_place()
+            if place is not None:
+                remove_stale(place)
+        return self._tree
+
+    def _close_tree(self) -> None:
+        tree, self._tree = self._tree, None
+        if tree is not None:
+            tree.close()
+            tree.trash.close()
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(max_workers=self._pair.concurrency, thread_name_prefix="step")
+        return self._pool
+
+    def _scratch_place(self) -> Path | None:
+        return self._proof.private.path / "tmp"
+
+    def _aimed(self) -> Pair:
+        """The pair with the endpoint it really means: an environment that names another server is another target."""
+        pair = self._pair
+        if not endpoint_may_be_elsewhere(pair, os.environ):
+            return pair
+        return pair.model_copy(update={"endpoint_url": self._server.endpoint_url()})
+
+    @contextmanager
+    def _looking(self) -> Iterator[Reconciliation]:
+        """A pass that changes nothing, memory included. Raises UserError."""
+        self._proof.pair = self._aimed()
+        memory, _path = self._proof.look()
+        try:
+            seen = Observation(memory, None)
+            try:
+                account = Account(self._surroundings.wall_clock())
+                yield self._reconciliation(memory, seen, account, first=not memory.first_pass_done, read_only=True)
+            finally:
+                seen.close()
+        except PassHaltedError as error:
+            raise UserError(error.halt.reason) from None
+        except PassFailedError as error:
+            raise UserError(error.message) from None
+        except (PassStoppedError, StoppedError):
+            raise UserError("stopped on request") from None
+        except (ServiceUnavailableError, sqlite3.Error, MemoryCorruptError) as error:
+            raise UserError(str(error)) from None
+        except OSError as error:
+            raise UserError(sentence(error)) from None
+        finally:
+            memory.close()
+
+
+def _conflict(path: str, size: int) -> tuple[Side, str, str, str, bool]:
+    from runner.files.conflict_names import is_conflict_copy
+
+    original = is_conflict_copy(path) or path
+    reason = f"a version of {original} ({size} bytes) that lost a conflict: merge it, then remove the copy"
+    return Side.LOCAL, path, "conflict", reason, True
+
+
+def _less(now: Requests, before: Requests) -> Requests:
+    return Requests(
+        now.lists - before.lists, now.puts - before.puts, now.gets - before.gets, now.deletes - before.deletes
+    )
+
+
+def _bytes_of(limit: Share | int, total: int) -> int:
+    return int(limit.share * total) if isinstance(limit, Share) else limit

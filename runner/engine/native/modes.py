@@ -1,0 +1,67 @@
+"""A changed mode, carried without the content: chmod here, a conditional copy onto itself in the bucket."""
+
+import stat
+
+from runner.engine.native.facts import Base, Kind, Local, Remote
+from runner.engine.native.reading import entry_of
+from runner.engine.native.result import Result
+from runner.engine.native.steps import Step
+from runner.engine.native.waiting import MovedOnError, StepProblemError
+from runner.engine.native.workshop import Workshop
+from runner.model.problem import Side
+from runner.store.errors import AccessDeniedError, NoSuchKeyError, ObjectTooLargeError, PreconditionFailedError
+
+MODE_REFUSED = "mode-refused"
+
+
+def set_local(shop: Workshop, step: Step) -> Result:
+    """Raises MovedOnError, StepProblemError, OSError."""
+    assert isinstance(step.local, Local)
+    assert isinstance(step.remote, Remote)
+    assert step.remote.mode is not None
+    mode = step.remote.mode & 0o777
+    try:
+        entry = shop.tree.set_mode(step.path, entry_of(step.path, step.local), mode)
+    except PermissionError:
+        raise StepProblemError(Side.LOCAL, MODE_REFUSED, f"the mode {mode:04o} cannot be set: not my file") from None
+    if entry is None:
+        raise MovedOnError(step.path, Side.LOCAL)
+    local = step.local._replace(mode=entry.mode, ctime_ns=entry.ctime_ns)
+    return Result({step.path: recorded(step.base, local, step.remote)})
+
+
+def set_remote(shop: Workshop, step: Step) -> Result:
+    """Raises MovedOnError, StepProblemError, StoreError."""
+    assert isinstance(step.local, Local)
+    assert isinstance(step.remote, Remote)
+    octal = f"{stat.S_IFREG | stat.S_IMODE(step.local.mode) & 0o777:07o}"
+    try:
+        written = shop.store.set_metadata(
+            step.remote.key, etag=step.remote.etag, changes={"file-permissions": octal, "mode": None}
+        )
+    except (PreconditionFailedError, NoSuchKeyError):
+        raise MovedOnError(step.path, Side.REMOTE) from None
+    except (AccessDeniedError, ObjectTooLargeError) as error:
+        raise StepProblemError(Side.REMOTE, MODE_REFUSED, f"its new mode waits for the next change: {error}") from None
+    remote = step.remote._replace(etag=written.etag, modified=written.modified or 0.0, mode=step.local.mode)
+    return Result({step.path: recorded(step.base, step.local, remote)}, uploaded=1)
+
+
+def recorded(base: Base | None, local: Local, remote: Remote) -> Base:
+    """Memory's row for two sides that are equal. The content's hash is whichever is known."""
+    sha256 = local.sha256 or remote.sha256 or (base.sha256 if base else "")
+    mode = local.mode & 0o777 if local.kind is Kind.FILE else 0
+    size = 0 if local.kind is Kind.FOLDER else local.size
+    return Base(
+        local.kind,
+        size,
+        local.mtime_ns,
+        local.ctime_ns,
+        local.inode,
+        mode,
+        sha256,
+        remote.key,
+        remote.etag,
+        remote.size,
+        remote.modified,
+    )

@@ -1,0 +1,298 @@
+"""One pass of the native engine: observe, decide, brake, act, remember. Its scope says how far it looks.
+
+FULL: scan and listing. LOCAL: scan only. PATHS and KEYS: what events named. Deletions are decided from a complete scan
+and a proven listing alone, never from an event.
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from runner.config.settings import EmptyFolders
+from runner.engine import approval, brakes
+from runner.engine.native.account import Account
+from runner.engine.native.acting import run_phase, transfer_order
+from runner.engine.native.decide import Action, Decision
+from runner.engine.native.facts import Base, Kind, Local, Remote
+from runner.engine.native.memory import Memory
+from runner.engine.native.observation import Candidate, Observation
+from runner.engine.native.observing import Observer
+from runner.engine.native.open_files import may_snapshot
+from runner.engine.native.planning import Planner
+from runner.engine.native.reading import local_of
+from runner.engine.native.recorder import Recorder
+from runner.engine.native.removing import DELETE_REFUSED
+from runner.engine.native.second_look import Ended, look_remote
+from runner.engine.native.steps import Phase, Step, Steps
+from runner.engine.native.waiting import BusyError, StepProblemError
+from runner.engine.native.workshop import Workshop
+from runner.engine.outcomes import PassFailedError, PassStoppedError
+from runner.files.filters import Filters, always_excluded
+from runner.files.folder import Folder
+from runner.files.scan import INDEX_NAME
+from runner.model.passes import Progress, Scope, Work
+from runner.model.problem import Side
+from runner.store.keys import Refusal, key_of_path, path_of_key
+
+_DOWN = frozenset({Action.DOWNLOAD, Action.KEEP_BOTH})
+
+
+@dataclass
+class Reconciliation:
+    """read_only: for plans and comparisons; nothing outside the pass's own tables changes."""
+
+    shop: Workshop
+    memory: Memory
+    seen: Observation
+    folder: Folder
+    account: Account
+    pool: ThreadPoolExecutor
+    read_only: bool = False
+    approved: tuple[str, ...] = ()
+    deadline: float | None = None
+    _total: int = 0
+    _done: int = 0
+    _bytes: int = 0
+    _bytes_total: int = 0
+    brake_found: brakes.Brake | None = None
+    _emptied: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        pair = self.shop.pair
+        self.filters = Filters(pair.exclude, pair.include)
+        self.steps = Steps(self.seen.connection)
+        self.recorder = Recorder(self.memory, self.shop.tree, time.monotonic)
+        self.shop.on_bytes = self._count_bytes
+        self.observer = Observer(pair, self.seen, self.filters, self._must_stop, self._progress, self.account.problem)
+        self.planner = Planner(
+            self.seen,
+            self.steps,
+            self.shop.looker,
+            self.filters,
+            self.pool,
+            self.check_stop,
+            self._planned,
+            read_only=self.read_only,
+        )
+
+    # ── the whole ──
+
+    def run(self, work: Work) -> None:
+        """Raises PassStoppedError, PassHaltedError, PassFailedError, StoreError, OSError, sqlite3.Error."""
+        try:
+            self.prepare(work)
+            self.shop.surroundings.slot_release()
+            self._act()
+        finally:
+            self.recorder.write()
+        self._tidy()
+
+    def prepare(self, work: Work) -> None:
+        """Looks and decides; raises PassHaltedError before the first change."""
+        if work.scope in {Scope.FULL, Scope.LOCAL}:
+            self._look_at_all(work.scope)
+        else:
+            self._look_at_some(work)
+        moved, _moved_here = self.planner.find_moves(can_copy=self.shop.capabilities.copy)
+        if work.scope in {Scope.FULL, Scope.LOCAL}:
+            self._drop_refused()
+            self._brake(moved)
+
+    # ── looking ──
+
+    def _look_at_all(self, scope: Scope) -> None:
+        result = self.observer.scan(self.folder)
+        self.account.files, self.account.files_bytes = result.files, result.bytes
+        if scope is Scope.LOCAL:
+            self.seen.assume_remote()
+        else:
+            self.observer.list(self.shop.store)
+        self._progress("checking", 0)
+        self.planner.plan()
+
+    def _look_at_some(self, work: Work) -> None:
+        """Smallest first. What vanished is left to a scan: events never delete."""
+        self.seen.assume_remote()
+        found: list[Candidate] = []
+        for path in sorted(work.paths):
+            self.check_stop()
+            found.extend(self._candidates_at(path))
+        for key in sorted(work.keys):
+            self.check_stop()
+            found.extend(self._candidate_of(key))
+        found.sort(key=lambda candidate: candidate.local.size if isinstance(candidate.local, Local) else 0)
+        for ended in list(self.pool.map(self.planner.settle, found)):
+            step = ended.step
+            if step is not None and step.action in {Action.DELETE_LOCAL, Action.DELETE_REMOTE}:
+                self.account.deferred_deletions += 1
+            else:
+                self.planner.take(ended)
+
+    def _candidates_at(self, path: str) -> Iterator[Candidate]:
+        if always_excluded(path) or self.filters.excludes(path):
+            return
+        if isinstance(key_of_path(path, self.shop.pair.prefix), Refusal):
+            self.account.deferred_deletions += 1  # the scan names it
+            return
+        entry = self.shop.tree.look(path)
+        if entry is None or entry.kind not in {"file", "symlink"} or not self._is_synced(entry.path, entry.kind):
+            # Vanished, a folder or an oddity: a scan's work, when memory knows something there or a folder is new.
+            if entry is None and next(self.memory.below(path), None) is None:
+                return
+            self.account.deferred_deletions += 1
+            return
+        base = self.memory.get(path)
+        yield Candidate(path, base, local_of(entry), _assumed(base))
+
+    def _is_synced(self, path: str, kind: str) -> bool:
+        if kind == "symlink":
+            return False  # links are a scan's work: whether they stay inside is looked at there
+        is_mark = path.rpartition("/")[2] == INDEX_NAME
+        return not is_mark or self.shop.pair.empty_folders is EmptyFolders.INDEX_FILE
+
+    def _candidate_of(self, key: str) -> Iterator[Candidate]:
+        path = path_of_key(key, self.shop.pair.prefix)
+        if isinstance(path, Refusal) or always_excluded(path) or self.filters.excludes(path):
+            return
+        base = self.memory.get(path)
+        entry = self.shop.tree.look(path)
+        local = local_of(entry) if entry is not None else None
+        if entry is not None and (local is None or local.kind is Kind.FOLDER):
+            return
+        yield Candidate(path, base, local, look_remote(self.shop, path, base))
+
+    # ── brakes ──
+
+    def _brake(self, moved: int) -> None:
+        """moved: files that were renamed here; their old objects are no deletions. Raises PassHaltedError."""
+        remembered = self.seen.remembered
+        going_there = self.steps.count_verb(Action.DELETE_REMOTE) - moved
+        going_here = self.steps.count_verb(Action.DELETE_LOCAL)
+        plan = brakes.Plan(
+            here=brakes.Deletions(going_here, remembered, self.seen.remote_files, "emptied-listing"),
+            there=brakes.Deletions(going_there, remembered, self.seen.local_files, "emptied-folder"),
+            changes=self.steps.count_changes(),
+            remembered=remembered,
+        )
+        pair = self.shop.pair
+        self.brake_found = brakes.judge_both(plan, pair.max_delete, pair.max_change)
+        if self.read_only:
+            return
+        verbs = (Action.DELETE_REMOTE, Action.DELETE_LOCAL)
+        if self.brake_found is not None and self.brake_found.name == "max-change":
+            verbs = (Action.UPLOAD, Action.DOWNLOAD)
+        self.approved = approval.brake(self.memory, self.shop.surroundings, self.brake_found, self.steps.paths(*verbs))
+
+    def _drop_refused(self) -> None:
+        """Deletions that the role may not make stay pending, and are not tried again for the same version."""
+        if not self.memory.any_refused("delete"):
+            return
+        for number, step in self.steps.refusable():
+            assert isinstance(step.remote, Remote)
+            if self.memory.refused(step.path, step.remote.etag, "delete"):
+                self.steps.drop(number)
+                reason = "it was deleted here, and deleting it in the bucket is not allowed: it waits"
+                self.account.problem(Side.REMOTE, step.path, DELETE_REFUSED, reason)
+
+    # ── acting ──
+
+    def _act(self) -> None:
+        self._total = sum(self.steps.count(phase)[0] for phase in Phase)
+        self._bytes_total = self.steps.count(Phase.TRANSFERS)[1]
+        width = self.shop.pair.concurrency
+        for phase in Phase:
+            if not self.steps.count(phase)[0]:
+                continue
+            order = transfer_order(self.steps, width) if phase is Phase.TRANSFERS else self.steps.run_order(phase)
+            for ended in run_phase(self.shop, self.pool, order, width):
+                self._took(ended)
+                self.check_stop()
+            if phase in {Phase.LOCAL_MOVES, Phase.LOCAL_REMOVALS}:
+                self._remove_emptied()
+
+    def _planned(self, ended: Ended) -> None:
+        """Called for what needs no step: memory is told, a person is told, or it is looked at again."""
+        if isinstance(ended.error, BusyError) and not self.read_only and self._snapshot(ended):
+            return
+        self.account.took(ended)
+        if not self.read_only:
+            self.recorder.take(ended.result.records)
+
+    def _snapshot(self, ended: Ended) -> bool:
+        """A file that stays open is published as it is, when it has been open for long enough."""
+        since = self.memory.busy_since(ended.path, self.shop.now)
+        wait = may_snapshot(self.shop.pair.open_files, ended.path, self.shop.now - since)
+        if wait is None:
+            return False
+        if wait > 0:
+            self.account.again[ended.path] = wait
+            return False
+        entry = self.shop.tree.look(ended.path)
+        local = local_of(entry) if entry is not None else None
+        if local is None or local.kind is not Kind.FILE:
+            return False
+        base = ended.base
+        decision = Decision(Action.UPLOAD, "open for writing since long: its state of now")
+        self.steps.add(Step(ended.path, decision, base, local, _assumed(base), snapshot=True))
+        return True
+
+    def _took(self, ended: Ended) -> None:
+        self._done += 1
+        self.account.took(ended)
+        self.recorder.take(ended.result.records)
+        self._emptied.update(ended.result.emptied)
+        error = ended.error
+        if error is not None:
+            if isinstance(error, StepProblemError) and error.code == DELETE_REFUSED and ended.base is not None:
+                self.memory.set_refused(ended.path, ended.base.etag, "delete")
+            if isinstance(error, BusyError):
+                self.memory.busy_since(ended.path, self.shop.now)
+            permanent = isinstance(error, StepProblemError) and error.permanent
+            if ended.step is not None and ended.step.action in _DOWN and not permanent:
+                self.account.downloads_left += 1
+        self._progress("transferring", self._done)
+
+    def _remove_emptied(self) -> None:
+        """Folders that our own deletions emptied go, unless memory or the bucket says that they exist."""
+        for path in sorted(self._emptied, key=lambda name: name.count("/"), reverse=True):
+            folder = path
+            while folder and self.memory.get(folder) is None and not self.seen.placeholders(folder):
+                if self.seen.has_below_remote(folder) or not self.shop.tree.remove_folder(folder):
+                    break
+                folder = folder.rpartition("/")[0]
+        self._emptied.clear()
+
+    def _tidy(self) -> None:
+        self.memory.not_busy(self._no_longer_busy())
+        self.shop.tree.trash.expire(self.shop.now)
+
+    def _no_longer_busy(self) -> Iterator[str]:
+        busy = {path for side, code, path in self.account.problems if code == "busy" and side is Side.LOCAL}
+        return iter([path for path in self.memory.busy_paths() if path not in busy])
+
+    # ── stopping and telling ──
+
+    def check_stop(self) -> None:
+        if self._must_stop():
+            raise PassStoppedError
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise PassFailedError(f"the pass was stopped by `timeout` after {self.shop.pair.timeout_seconds:.0f} s")
+
+    def _must_stop(self) -> bool:
+        return self.shop.surroundings.should_stop()
+
+    def _count_bytes(self, count: int) -> None:
+        with self.shop.lock:
+            self._bytes += count
+
+    def _progress(self, stage: str, done: int) -> None:
+        total = self._total or None
+        self.shop.surroundings.report_progress(Progress(stage, done, total, self._bytes, self._bytes_total or None))
+
+
+def _assumed(base: Base | None) -> Remote | None:
+    """The object as memory has it: the conditional write is the proof."""
+    if base is None:
+        return None
+    return Remote(base.kind, base.key, base.remote_size, base.etag, base.modified)

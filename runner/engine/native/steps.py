@@ -1,0 +1,187 @@
+"""What a pass is going to do, in a table of the scratch database: a million steps cost no memory.
+
+Holds steps and their order; decides nothing. Small transfers come first, but large ones are never starved (acting.py
+takes from both ends).
+"""
+# ruff: noqa: S608 - statements are put together from our own words only, values are bound
+
+import pickle
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from runner.engine.memory_file import path_bytes, path_text
+from runner.engine.native.decide import Action, Decision
+from runner.engine.native.facts import UNKNOWN, Base, Kind, Local, LocalSide, Remote, RemoteSide
+
+_TABLE = """
+CREATE TABLE scratch.todo (
+  id INTEGER PRIMARY KEY, phase INTEGER NOT NULL, verb TEXT NOT NULL, path BLOB NOT NULL, kind TEXT NOT NULL,
+  size INTEGER NOT NULL, content TEXT NOT NULL, fresh INTEGER NOT NULL, payload BLOB NOT NULL)
+"""
+
+
+class Phase(IntEnum):
+    """Steps of one phase run side by side; a phase begins when the one before has ended."""
+
+    LOCAL_MOVES = 1
+    LOCAL_REMOVALS = 2
+    TRANSFERS = 3
+    REMOTE_REMOVALS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One path and what is to be done about it. source: of a move, the path that it had."""
+
+    path: str
+    decision: Decision
+    base: Base | None
+    local: LocalSide
+    remote: RemoteSide
+    source: str = ""
+    snapshot: bool = False
+
+    @property
+    def action(self) -> Action:
+        return self.decision.action
+
+    @property
+    def kind(self) -> Kind:
+        for side in (self.local, self.remote, self.base):
+            if side is not None and side is not UNKNOWN:
+                return side.kind
+        return Kind.FILE
+
+    @property
+    def size_bytes(self) -> int:
+        """Of what is moved or removed."""
+        uploads = self.action in {Action.UPLOAD, Action.DELETE_LOCAL, Action.SET_REMOTE_MODE}
+        sides = (self.local, self.remote) if uploads else (self.remote, self.local)
+        for side in sides:
+            if isinstance(side, Local | Remote):
+                return side.size
+        return self.base.remote_size if self.base else 0
+
+    @property
+    def is_new_remotely(self) -> bool:
+        return self.action is Action.UPLOAD and self.base is None and self.remote is None
+
+    @property
+    def is_new_locally(self) -> bool:
+        return self.action is Action.DOWNLOAD and self.base is None and self.local is None
+
+
+_PHASES = {
+    Action.DELETE_LOCAL: Phase.LOCAL_REMOVALS,
+    Action.DELETE_REMOTE: Phase.REMOTE_REMOVALS,
+}
+
+
+class Steps:
+    """The steps of one pass. connection: memory's, with the scratch database attached. For one thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        connection.execute("DROP TABLE IF EXISTS scratch.todo")
+        connection.execute(_TABLE)
+
+    def add(self, step: Step, content: str = "") -> None:
+        """content: what tells equal contents of moves apart, "" when it cannot be the one or other end of a move."""
+        phase = _PHASES.get(step.action, Phase.TRANSFERS)
+        row = (phase, step.action.value, path_bytes(step.path), step.kind.value, step.size_bytes, content)
+        self._connection.execute(
+            "INSERT INTO scratch.todo (phase, verb, path, kind, size, content, fresh, payload) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, step.is_new_remotely or step.is_new_locally, pickle.dumps(step, pickle.HIGHEST_PROTOCOL)),
+        )
+
+    def replace(self, number: int, step: Step, phase: Phase, content: str = "") -> None:
+        self._connection.execute(
+            "UPDATE scratch.todo SET phase = ?, verb = ?, content = ?, payload = ? WHERE id = ?",
+            (phase, step.action.value, content, pickle.dumps(step, pickle.HIGHEST_PROTOCOL), number),
+        )
+
+    def drop(self, number: int) -> None:
+        self._connection.execute("DELETE FROM scratch.todo WHERE id = ?", (number,))
+
+    def get(self, number: int) -> Step:
+        row = self._connection.execute("SELECT payload FROM scratch.todo WHERE id = ?", (number,)).fetchone()
+        return _unpacked(row[0])
+
+    def count(self, phase: Phase) -> tuple[int, int]:
+        """Steps and bytes."""
+        sql = "SELECT count(*), coalesce(sum(size), 0) FROM scratch.todo WHERE phase = ?"
+        count, size = self._connection.execute(sql, (phase,)).fetchone()
+        return int(count), int(size)
+
+    def count_verb(self, *actions: Action) -> int:
+        marks = ", ".join("?" * len(actions))
+        sql = f"SELECT count(*) FROM scratch.todo WHERE verb IN ({marks}) AND kind <> 'folder'"
+        return int(self._connection.execute(sql, [action.value for action in actions]).fetchone()[0])
+
+    def count_changes(self) -> int:
+        """Contents that another is going to replace; what is new is no change."""
+        sql = (
+            "SELECT count(*) FROM scratch.todo WHERE verb IN ('upload', 'download') AND NOT fresh AND kind <> 'folder'"
+        )
+        return int(self._connection.execute(sql).fetchone()[0])
+
+    def refusable(self) -> Iterator[tuple[int, Step]]:
+        """Deletions in the bucket, with their numbers."""
+        sql = "SELECT id, payload FROM scratch.todo WHERE verb = ?"
+        for number, payload in self._connection.execute(sql, (Action.DELETE_REMOTE.value,)).fetchall():
+            yield int(number), _unpacked(payload)
+
+    def paths(self, *actions: Action) -> Iterator[bytes]:
+        """In byte order; what the brakes show. Folders are no files."""
+        marks = ", ".join("?" * len(actions))
+        sql = f"SELECT path FROM scratch.todo WHERE verb IN ({marks}) AND kind <> 'folder' ORDER BY path"
+        return (bytes(row[0]) for row in self._connection.execute(sql, [action.value for action in actions]))
+
+    def all(self) -> Iterator[Step]:
+        """In the order of phases and paths, for plans."""
+        sql = "SELECT payload FROM scratch.todo ORDER BY phase, path"
+        return (_unpacked(row[0]) for row in self._connection.execute(sql))
+
+    def run_order(self, phase: Phase, *, largest_first: bool = False) -> Iterator[Step]:
+        """Transfers by size; removals deepest first, so that folders are empty when their turn comes."""
+        order = "size DESC, id DESC" if largest_first else "size, id"
+        if phase is not Phase.TRANSFERS:
+            order = "path DESC"
+        sql = f"SELECT payload FROM scratch.todo WHERE phase = ? ORDER BY {order}"
+        return (_unpacked(row[0]) for row in self._connection.execute(sql, (phase,)))
+
+    def of(self, path: str, action: Action) -> tuple[int, Step] | None:
+        """The step of a path, with its number."""
+        self._index()
+        sql = "SELECT id, payload FROM scratch.todo WHERE path = ? AND verb = ?"
+        row = self._connection.execute(sql, (path_bytes(path), action.value)).fetchone()
+        return (int(row[0]), _unpacked(row[1])) if row else None
+
+    def same_size(self, creation: Action, deletion: Action) -> list[int]:
+        """Numbers of the creations of new files that have the size of one that is deleted."""
+        sql = (
+            "SELECT id FROM scratch.todo WHERE verb = ? AND kind = 'file' AND size > 0 AND fresh AND size IN "
+            "(SELECT size FROM scratch.todo WHERE verb = ? AND kind = 'file')"
+        )
+        return [int(row[0]) for row in self._connection.execute(sql, (creation.value, deletion.value))]
+
+    def contents(self, action: Action) -> Iterator[tuple[str, str, int]]:
+        """(content, path, size), sorted by content: what may be an end of a move."""
+        sql = "SELECT content, path, size FROM scratch.todo WHERE verb = ? AND content <> '' ORDER BY content, path"
+        for content, path, size in self._connection.execute(sql, (action.value,)):
+            yield str(content), path_text(path), int(size)
+
+    def _index(self) -> None:
+        self._connection.execute("CREATE INDEX IF NOT EXISTS scratch.todo_path ON todo (path)")
+
+
+def _unpacked(payload: bytes) -> Step:
+    step = pickle.loads(payload)  # noqa: S301 (our own scratch table of this very pass)
+    assert isinstance(step, Step)
+    return step
+
+
+__all__ = ["Decision", "Phase", "Step", "Steps"]
