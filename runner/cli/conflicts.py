@@ -1,10 +1,11 @@
-"""`runner conflicts`: open conflict copies. Only two-way pairs can have any, and this version runs none."""
+"""`runner conflicts`: open conflict copies of two-way pairs."""
 
 import click
 
-from runner.cli.answers import refuse_unknown
+from runner.cli.answers import Row, ask_workers, finish
 from runner.cli.invocation import Invocation, config_option
-from runner.config.settings import Mode
+from runner.cli.lines import Lines, moment
+from runner.model.exit_codes import ExitCode
 
 
 @click.command("conflicts")
@@ -12,12 +13,17 @@ from runner.config.settings import Mode
 @click.argument("pair", required=False)
 @click.pass_context
 def command(ctx: click.Context, pair: str | None) -> int:
-    """List open conflict copies of two-way pairs."""
-    pairs = Invocation.of(ctx).settings().pairs
-    refuse_unknown([known.name for known in pairs], [pair] if pair else [])
-    names = [known.name for known in pairs if known.mode is Mode.TWO_WAY and pair in (None, known.name)]
-    if names:
-        click.echo(f"none: two-way is not in this version yet ({', '.join(names)})")
-    else:
-        click.echo("no two-way pairs: none")
-    return 0
+    """List open conflict copies.
+
+    A line each: pair, path of the copy, since when, and which file it is a version of. It is settled when the copy is
+    removed.
+    """
+    lines = Lines(16, 40, 20)
+
+    def show(row: Row) -> None:
+        lines.add(row.get("pair", ""), row.get("path", ""), moment(row.get("since")), row.get("reason", ""))
+
+    ending = ask_workers(Invocation.of(ctx), "conflicts", [pair] if pair else [], {}, show)
+    if not lines.count and ending.exit_code == ExitCode.OK and not ending.message:
+        click.echo("no conflicts")
+    return finish(ending)

@@ -88,11 +88,11 @@ class Invocation:
         if self.flags.given:
             if self.explicit is not None and "RUNNER_CONFIG" not in self.environment:
                 raise UserError(f"--config and {self.flags.given[0]} exclude each other", exit_code=ExitCode.USAGE)
-            return seed.until_two_way(self._seed_settings())
+            return self._seed_settings(), ()
         if self.config_path() is None:
             from_environment = seed.settings_from_environment(self.environment)
             if from_environment is not None:
-                return seed.until_two_way(from_environment)
+                return from_environment, ()
         path = loading.find_config(self.explicit, self.environment, self.cwd)
         return loading.load(path, self.environment), ()
 

@@ -35,16 +35,12 @@ def run_supervisor(invocation: Invocation) -> int:
 
 def cannot_run(settings: "Settings") -> list[str]:
     """What the config asks for and this version does not do yet, one sentence each."""
-    from runner.config.settings import EngineName, Mode
+    from runner.config.settings import Mode
 
     sentences = []
     for pair in settings.pairs:
-        if pair.mode is Mode.TWO_WAY:
-            sentences.append(f"pair {pair.name}: mode two-way is not in this version yet; this pair will not run")
-        elif pair.engine is EngineName.NATIVE:
-            sentences.append(f"pair {pair.name}: engine native is not in this version yet; this pair will not run")
-        if pair.events is not None:
-            sentences.append(f"pair {pair.name}: events is not in this version yet; every, cron and at still hold")
+        if pair.events is not None and pair.mode is Mode.PUSH:
+            sentences.append(f"pair {pair.name}: events are of no use to a push, which takes nothing from the bucket")
     if settings.web.listen is not None:
         sentences.append("web is not in this version yet; use `runner status` and `runner healthcheck`")
     return sentences

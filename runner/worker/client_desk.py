@@ -47,7 +47,7 @@ class ClientDesk:
             return
         client = Client(fds[0], self._log)
         command = str(request.get("command"))
-        if command in ENGINE_COMMANDS or (self._one_shot and command == "problems"):
+        if command in ENGINE_COMMANDS or (self._one_shot and command in {"problems", "conflicts"}):
             self._ask_engine(client, request, busy=busy, ended=ended)
         elif command in {"problems", "conflicts"}:
             self._from_memory(client, command)

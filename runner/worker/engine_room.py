@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
-from runner.engine.interface import Engine, Surroundings
+from runner.engine.interface import Engine, Surroundings, TellsConflicts
 from runner.engine.registry import inspect
 from runner.files.folder import Folder
 from runner.files.lock import Holder
@@ -98,6 +98,9 @@ class EngineRoom:
             yield from (asdict(action) for action in engine.plan())
         elif command == "verify":
             yield from (asdict(difference) for difference in engine.verify(content=bool(request.get("content"))))
+        elif command == "conflicts":
+            found = engine.conflicts() if isinstance(engine, TellsConflicts) else ()
+            yield from (asdict(problem) for problem in found)
         elif command == "trash-list":
             yield from (asdict(item) for item in engine.trash_list())
         else:

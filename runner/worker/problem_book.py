@@ -16,16 +16,21 @@ _Key = tuple[str, Side, str]
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What a pass looked at: these paths and all below them. local: the whole local side. all: everything."""
+    """What a pass looked at: these paths and all below them. local: the whole local side. all: everything.
+
+    Conflict copies are counted by passes over everything: until one has not found it any more, a conflict is open.
+    """
 
     paths: frozenset[str] = frozenset()
     local: bool = False
     all: bool = False
 
     def covers(self, problem: Problem) -> bool:
-        if self.all or (self.local and problem.side is Side.LOCAL):
-            return True
-        return any(above in self.paths for above in _itself_and_above(problem.path))
+        if self.all or problem.code.startswith(CONFLICT_CODE):
+            return self.all
+        return (self.local and problem.side is Side.LOCAL) or any(
+            above in self.paths for above in _itself_and_above(problem.path)
+        )
 
 
 EVERYTHING = Touched(all=True)

@@ -136,10 +136,18 @@ def test_worst_pair_decides_the_exit_code(tmp_path: Path, capsys: pytest.Capture
     assert "a is backoff" in capsys.readouterr().err
 
 
-def test_conflicts_are_none_in_this_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "sync.yaml").write_text("pairs:\n  - {bucket: my-bucket, folder: f, mode: push}\n")
-    assert exit_code(["conflicts"]) == 0
-    assert capsys.readouterr().out == "no two-way pairs: none\n"
+def test_conflicts_are_a_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = "a.conflict-20261123T054035Z-host.txt"
+    row = {"path": copy, "since": 1795412435.0, "reason": "a version of a.txt", "code": "conflict", "side": "local"}
+    with control_server(tmp_path, {"conflicts": _rows(row)}):
+        assert exit_code(["conflicts", "a"]) == 0
+    assert capsys.readouterr().out == f"a\t{copy}\t2026-11-23T05:40:35Z\ta version of a.txt\n"
+
+
+def test_conflicts_none_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with control_server(tmp_path, {"conflicts": _rows()}):
+        assert exit_code(["conflicts", "a"]) == 0
+    assert capsys.readouterr().out == "no conflicts\n"
 
 
 def test_check_says_what_this_version_cannot_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,7 +160,6 @@ def test_check_says_what_this_version_cannot_do(tmp_path: Path, capsys: pytest.C
     captured = capsys.readouterr()
     assert captured.out.splitlines()[-1].endswith("sync.yaml: ok, 2 pairs")
     assert captured.err.splitlines() == [
-        "runner: warning: pair w: mode two-way is not in this version yet; this pair will not run",
         "runner: warning: web is not in this version yet; use `runner status` and `runner healthcheck`",
     ]
 

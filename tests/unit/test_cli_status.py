@@ -25,7 +25,7 @@ def pair_row(**keys: Any) -> dict[str, Any]:
         "last_pass": {
             "started_at": NOW - 13, "ended_at": NOW - 12, "outcome": "done", "trigger": "schedule", "message": "",
             "way": "warm 1.46.3", "uploaded": 3, "downloaded": 0, "deleted_local": 0, "deleted_remote": 0,
-            "bytes_up": 100, "bytes_down": 0,
+            "bytes_up": 100, "bytes_down": 0, "scope": "full",
         },
         "last_success_at": NOW - 12, "next_pass_at": NOW + 48, "consecutive_failures": 0, "halt": None, "holder": None,
         "watching": "events", "watch_note": "", "way": "warm 1.46.3", "files": 1234, "files_bytes": 5_600_000_000,
