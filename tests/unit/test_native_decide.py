@@ -1,4 +1,4 @@
-"""The decision about one path: named cases as tables, then every combination of what can be known."""
+"""The decision about one path: named cases as tables."""
 
 from typing import Any
 
@@ -221,48 +221,6 @@ def test_decide_of_a_first_meeting_follows_first_pass(
     first_pass: Any, first: bool, base: Base | None, expected: str
 ) -> None:
     assert shown(decide(base, GROWN, LONGER, rules(first_pass=first_pass, first=first))) == expected
-
-
-@pytest.mark.parametrize(
-    ("mode", "base", "local", "remote", "expected"),
-    [
-        (TWO_WAY, 0o644, 0o755, None, "set-remote-mode"),  # nobody looked: LastModified did not move
-        (TWO_WAY, 0o644, 0o755, 0o644, "set-remote-mode"),
-        (TWO_WAY, 0o644, 0o644, 0o100755, "set-local-mode"),
-        (TWO_WAY, 0o644, 0o600, 0o755, "set-local-mode"),
-        (TWO_WAY, 0o644, 0o755, 0o755, "record"),
-        (TWO_WAY, 0o644, 0o4644, 0o644, "record"),  # setuid is never carried
-        (PUSH, 0o644, 0o600, 0o755, "set-remote-mode"),
-        (PUSH, 0o644, 0o644, 0o755, "set-remote-mode"),
-        (PULL, 0o644, 0o644, 0o755, "set-local-mode"),
-        (PULL, 0o644, 0o600, 0o755, "set-local-mode"),
-        (PULL, 0o644, 0o600, None, "look-remote"),
-    ],
-)
-def test_decide_of_equal_contents_carries_the_mode_that_moved(
-    mode: Mode, base: int, local: int, remote: int | None, expected: str
-) -> None:
-    here = LOCAL._replace(mode=0o100000 | local, ctime_ns=300 * SECOND, sha256=A)
-    there = REMOTE if remote is None else looked(MOVED, mode=remote)
-    row = BASE._replace(mode=base)
-    assert shown(decide(row, here, there, rules(mode))) == expected
-    assert shown(decide(row, here, there, rules(mode, permissions=False))) == "record"
-
-
-@pytest.mark.parametrize(
-    ("remote_mode", "expected"), [(None, "record"), (0o100644, "record"), (0o100755, "set-local-mode")]
-)
-def test_decide_of_a_first_meeting_with_equal_contents_takes_the_buckets_mode(
-    remote_mode: int | None, expected: str
-) -> None:
-    there = looked(REMOTE, mode=remote_mode)
-    assert shown(decide(None, LOCAL, there, rules(), equal=True)) == expected
-
-
-def test_decide_of_an_object_without_a_mode_takes_a_mode_that_was_changed_here() -> None:
-    here = LOCAL._replace(mode=0o100755, ctime_ns=300 * SECOND, sha256=A)
-    assert shown(decide(BASE, here, looked(MOVED), rules())) == "set-remote-mode"
-    assert shown(decide(BASE, here, looked(MOVED), rules(PULL))) == "record"
 
 
 @pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE", "ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"])

@@ -123,7 +123,7 @@ def test_etag_is_md5_unless_a_key_of_ones_own_encrypts(headers: dict[str, str] |
 
 
 @pytest.mark.parametrize(
-    ("etag", "looked", "sha256", "md5_etags", "expected"),
+    ("etag", "looked", "sha256", "md5_etag", "expected"),
     [
         (HELLO_MD5, False, "", False, True),
         ("opaque", True, hashlib.sha256(b"hello").hexdigest(), False, True),
@@ -135,10 +135,10 @@ def test_etag_is_md5_unless_a_key_of_ones_own_encrypts(headers: dict[str, str] |
     ],
 )
 def test_contents_tell_by_etag_before_metadata(
-    etag: str, looked: bool, sha256: str, md5_etags: bool, expected: bool | None
+    etag: str, looked: bool, sha256: str, md5_etag: bool, expected: bool | None
 ) -> None:
-    remote = Remote(Kind.FILE, "k", 5, etag, 1.0, looked=looked, sha256=sha256)
-    assert contents_tell(digested(b"hello"), remote, md5_etags=md5_etags) is expected
+    remote = Remote(Kind.FILE, "k", 5, etag, 1.0, looked=looked, sha256=sha256, md5_etag=md5_etag)
+    assert contents_tell(digested(b"hello"), remote) is expected
 
 
 def test_link_sha256_is_that_of_the_objects_body() -> None:

@@ -170,13 +170,13 @@ def etag_is_md5(headers: Mapping[str, str] | None) -> bool:
     return encrypted == "AES256" and "x-amz-server-side-encryption-customer-algorithm" not in headers
 
 
-def contents_tell(digests: Digests, remote: Remote, *, md5_etags: bool = False) -> bool | None:
+def contents_tell(digests: Digests, remote: Remote) -> bool | None:
     """Whether file and object hold the same bytes, as far as ETag and metadata tell; None: read the object.
 
     The ETag goes first: it is the server's, where `sha256` in the metadata may be left over from an earlier content
     (tools that rewrite an object and keep its metadata). Kinds are compared by the caller.
     """
-    told = etag_tells(remote.etag, remote.size, digests, md5_etags=md5_etags)
+    told = etag_tells(remote.etag, remote.size, digests, md5_etags=remote.md5_etag)
     if told is not None or not remote.looked or not remote.sha256:
         return told
     return remote.sha256 == digests.sha256

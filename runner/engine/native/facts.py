@@ -46,6 +46,7 @@ class Remote(NamedTuple):
     object does not carry one. kind is FILE until a look tells that it is a link; a placeholder's key shows it.
     storage_class: as listed; the x-amz-archive-status of an INTELLIGENT_TIERING object where a look saw one. restored:
     a look saw that an archived object can be read for now (x-amz-restore: ongoing-request="false").
+    md5_etag: a look saw that a plain ETag of this object is the MD5 of its content (`equality.etag_is_md5`).
     """
 
     kind: Kind
@@ -59,6 +60,7 @@ class Remote(NamedTuple):
     mtime_ns: int | None = None
     sha256: str = ""
     restored: bool = False
+    md5_etag: bool = False
 
 
 class Base(NamedTuple):
