@@ -71,7 +71,7 @@ container, when no config file is found, these variables make one pair; upper-ca
 | `delete` | as `delete` | `false` |
 | `exclude` | patterns, separated by commas | none |
 | `accept_unsafe_server` | as `accept_unsafe_server` | `false` |
-| `logging_file` | as `logging.file` | `/errors.log` |
+| `logging_file` | as `logging.file` | `/errors.log`; standard error where that cannot be written |
 | `logging_level` | as `logging.level` | `INFO` |
 
 `empty_folders` is `index-file` there, and a log inside the folder is excluded. AWS's own variables work as everywhere.

@@ -35,6 +35,7 @@ _FLAGS = {
     "level": "--logging_level",
 }
 _LOGGING_KEYS = ("file", "level")
+CONTAINER_LOG = "/errors.log"  # as in the seed; where it cannot be written, standard error holds the log
 
 
 def settings_from_flags(
@@ -58,7 +59,8 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings | None
     if "bucket" not in given:
         return None
     given.setdefault("folder", "/data")
-    given.setdefault("file", "/errors.log")
+    if "file" not in given and _can_be_written(CONTAINER_LOG):
+        given["file"] = CONTAINER_LOG
     if "exclude" in given:
         given["exclude"] = [pattern.strip() for pattern in given["exclude"].split(",") if pattern.strip()]
     return _settings(given, _Source("environment", _VARIABLES), environment)
@@ -92,6 +94,11 @@ class _Source:
 
     name: str
     spellings: Mapping[str, str]
+
+
+def _can_be_written(file: str) -> bool:
+    place = file if os.path.exists(file) else os.path.dirname(file)
+    return os.access(place, os.W_OK)
 
 
 def _variable(name: str, environment: Mapping[str, str]) -> str:

@@ -1,9 +1,11 @@
 """The seed's flags and the container's environment."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from runner.config import seed
 from runner.config.loading import ConfigError
 from runner.config.seed import settings_from_environment, settings_from_flags, until_two_way
 from runner.config.settings import EmptyFolders, EngineName, Interval, Mode, Settings, Symlinks
@@ -53,12 +55,22 @@ def test_environment_without_bucket_gives_nothing() -> None:
     assert settings_from_environment({"mode": "push", "working_directory": "/x", "s3_bucket": ""}) is None
 
 
-def test_environment_gives_the_contracts_defaults() -> None:
+def test_environment_gives_the_contracts_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "errors.log"
+    monkeypatch.setattr(seed, "CONTAINER_LOG", str(log))
     settings = settings_from_environment({"s3_bucket": "my-bucket"})
     assert settings is not None
     (pair,) = settings.pairs
     assert (pair.folder, pair.mode, pair.empty_folders) == (Path("/data"), Mode.TWO_WAY, EmptyFolders.INDEX_FILE)
-    assert settings.logging.file == Path("/errors.log")
+    assert settings.logging.file == log
+
+
+def test_environment_log_that_cannot_be_written_leaves_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seed, "CONTAINER_LOG", "/proc/errors.log")
+    monkeypatch.setattr(os, "access", lambda _place, _mode: False)
+    settings = settings_from_environment({"s3_bucket": "my-bucket"})
+    assert settings is not None
+    assert settings.logging.file is None
 
 
 def test_environment_reads_every_variable_in_both_cases() -> None:
