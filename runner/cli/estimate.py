@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from runner.config.settings import Mode, Pair
+from runner.config.settings import EngineName, Mode, Pair
 from runner.model.passes import Requests
 from runner.store import price
 
@@ -60,5 +60,8 @@ def _fires(cron: str, timezone: str, today: datetime) -> int:
 
 
 def _listings_per_pass(pair: Pair) -> int:
-    """`aws s3 sync` lists once; a pull, and a push that carries deletions, prove a listing of their own as well."""
+    """`aws s3 sync` lists once; a pull, and a push that carries deletions, prove a listing of their own as well. The
+    native engine lists once."""
+    if pair.engine is EngineName.NATIVE:
+        return 1
     return 2 if pair.mode is Mode.PULL or pair.delete else 1

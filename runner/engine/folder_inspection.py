@@ -3,7 +3,6 @@
 Looks, and makes nothing.
 """
 
-import errno
 import os
 import stat
 from collections.abc import Callable, Generator
@@ -16,6 +15,7 @@ from runner.files.folder import RIGHTS_HINT, Folder, FolderMissingError, forbidd
 from runner.files.scan import Follow, scan
 from runner.files.scan_result import Entry
 from runner.files.system_calls import remote_file_system
+from runner.files.watch import Watcher
 from runner.model.errors import UserError
 from runner.model.names import printable
 
@@ -79,8 +79,10 @@ def _contents(folder: Folder, pair: Pair, should_stop: Callable[[], bool]) -> _F
         others = f", and {len(seen.skipped) - 1} more" if len(seen.skipped) > 1 else ""
         yield Finding("files-left-out", "note", f"{printable(first.path)}: {first.reason}{others}")
     if pair.watch and pair.mode is not Mode.PULL:
-        refused = _refused_instance()
-        yield refused or events(directories, _watch_limit(), remote_file_system(folder.fd) or "")
+        if refused := _unwatchable(folder):
+            yield Finding("events", "note", refused)
+        else:
+            yield events(directories, _watch_limit(), remote_file_system(folder.fd) or "")
     return seen.files
 
 
@@ -99,20 +101,13 @@ def events(directories: int, limit: int | None, remote: str) -> Finding:
     return Finding("events", "ok", f"changes are noticed at once: {directories} of {limit} inotify watches")
 
 
-def _refused_instance() -> Finding | None:
-    """None where this user may watch one folder more (inotify_init(2): EMFILE at fs.inotify.max_user_instances)."""
+def _unwatchable(folder: Folder) -> str:
+    """Why not even the folder itself can be watched (inotify_init(2): EMFILE at max_user_instances), else ""."""
+    watcher = Watcher.start(folder, Filters(("*",), ()))
     try:
-        os.close(inotify_simple.INotify().detach())
-    except OSError as error:
-        if error.errno != errno.EMFILE:
-            return None
-    else:
-        return None
-    text = (
-        "this user already watches as many folders as fs.inotify.max_user_instances allows: scans find changes; raise "
-        "it with `sysctl fs.inotify.max_user_instances=1024`"
-    )
-    return Finding("events", "note", text)
+        return "" if watcher.watching else watcher.degraded
+    finally:
+        watcher.close()
 
 
 def _watch_limit() -> int | None:

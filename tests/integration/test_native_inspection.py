@@ -43,9 +43,10 @@ def test_inspection_of_a_two_way_pair_proves_each_promise_and_leaves_nothing(
     put(seaweed, bucket, "p/there", b"x" * 5000)
     (tmp_path / "f" / "a").write_text("1")
     found = findings(prefix="p/", watch=True)
-    names = ("credentials", "bucket", "list", "read", "write", "delete", "conditions", "checksums", "versioning",
-             "lifecycle", "folder", "files", "events", "file-system", "requests")  # fmt: skip
+    names = ("credentials", "bucket", "list", "read", "write", "delete", "conditions", "checksums", "list-order",
+             "versioning", "lifecycle", "folder", "files", "events", "file-system", "requests")  # fmt: skip
     assert verdicts(found) == dict.fromkeys(names, "ok")
+    assert found["list-order"].text.startswith("names come out of byte order")  # SeaweedFS lists as a tree
     assert found["conditions"].text == "all hold: create, replace, delete, complete, copy"
     assert objects(seaweed, bucket) == {"p/there": 5000}
     assert [path.name for path in (tmp_path / "f").iterdir()] == ["a"]
@@ -80,6 +81,7 @@ def test_inspection_on_radosgw_says_which_conditions_look_first(
     assert found["conditions"].verdict == "note"
     assert found["conditions"].text.startswith("these hold: create, replace; not: delete, complete, copy")
     assert verdicts(found)["checksums"] == "note"
+    assert found["list-order"].text == "names come in byte order"
     assert verdicts(found)["delete"] == "ok"
     assert objects(ceph, ceph_bucket) == {}
 

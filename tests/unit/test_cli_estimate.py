@@ -51,6 +51,7 @@ def test_estimate_counts_our_own_listing_and_prices_only_what_aws_bills() -> Non
     assert push.price_per_day_usd == pytest.approx(1440 * 0.005 / 1000)
     assert estimate(_pair(delete=True), None, NOW).requests_per_day.lists == 2880
     assert estimate(_pair(Mode.PULL), None, NOW).requests_per_day.lists == 2880
+    assert estimate(_pair(Mode.TWO_WAY, engine=EngineName.NATIVE), None, NOW).requests_per_day.lists == 1440
     assert estimate(_pair(), "http://127.0.0.1:8333", NOW).price_per_month_usd is None
 
 

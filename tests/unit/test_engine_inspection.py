@@ -1,5 +1,6 @@
 """`check --online`: what odd servers and machines make of a finding."""
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -8,9 +9,10 @@ import pytest
 
 from runner.config.settings import EngineName, Mode, Pair, Symlinks
 from runner.engine.aws_cli.inspection import _writing
-from runner.engine.folder_inspection import events
+from runner.engine.folder_inspection import events, inspect_folder
 from runner.engine.inspection import identity
 from runner.engine.native.inspection import checksums, conditions, file_system
+from runner.files import watch
 from runner.files.abilities import Abilities
 from runner.store.capabilities import AWS, NOTHING, Capabilities
 from runner.store.client import Client
@@ -86,6 +88,17 @@ def test_events_are_ok_only_where_the_kernel_tells(
 
 def lacking(name: str) -> Capabilities:
     return replace(AWS, **cast(Any, {name: False}))
+
+
+def test_events_are_a_note_where_no_watch_can_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(**_options: object) -> None:
+        raise OSError(errno.EMFILE, "too many")
+
+    monkeypatch.setattr(watch, "INotify", refused)
+    watched = pair(delete=False).model_copy(update={"folder": tmp_path, "watch": True})
+    found = {one.item: one for one in inspect_folder(watched, lambda: False)}
+    assert found["events"].verdict == "note"
+    assert "max_user_instances" in found["events"].text
 
 
 def two_way(*, accept: bool) -> Pair:

@@ -5,7 +5,7 @@ Leaves both sides as they were; see runner/engine/inspection.py for what every e
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 
 from runner.config.settings import Mode, Pair
@@ -41,13 +41,14 @@ def _bucket(client: Client, pair: Pair, now: float) -> Findings:
         yield _unlisted(found, pair)
     elif not isinstance(found, Listed):
         return None
-    elif not found.in_byte_order:
-        yield Finding("list-order", "ok", "names come out of byte order; nothing here relies on it")
     listed = found if isinstance(found, Listed) else None
     yield reading(client, listed.readable if listed else None, pair)
+    tried = None
     if pair.mode is not Mode.PULL:
         yield from writing(client, pair)
-        yield from _promises(client, pair, now)
+        tried = yield from _promises(client, pair, now)
+    if listed:
+        yield list_order(in_order=listed.in_byte_order and (tried is None or tried.byte_order is not False))
     yield versioning(client, pair)
     yield _lifecycle(client, pair)
     return listed.objects if listed else None
@@ -63,14 +64,23 @@ def _unlisted(error: StoreError, pair: Pair) -> Finding:
 # ── the server's promises ──
 
 
-def _promises(client: Client, pair: Pair, now: float) -> Iterator[Finding]:
+def _promises(client: Client, pair: Pair, now: float) -> Generator[Finding, None, Capabilities | None]:
     try:
         found = probe(client, pair.prefix, now)
     except StoreError as error:
         yield Finding("conditions", "failed", f"could not be tried: {error}")
-        return
+        return None
     yield conditions(found, pair, amazon=is_aws(client.endpoint_url))
     yield checksums(found)
+    return found
+
+
+def list_order(*, in_order: bool) -> Finding:
+    """Good to know, and no harm: a native pass compares without relying on order. Pure."""
+    text = (
+        "names come in byte order" if in_order else "names come out of byte order: no harm, nothing here relies on it"
+    )
+    return Finding("list-order", "ok", text)
 
 
 def conditions(found: Capabilities, pair: Pair, *, amazon: bool = False) -> Finding:
