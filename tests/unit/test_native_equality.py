@@ -60,8 +60,8 @@ def test_part_sizes_of_what_cannot_be_are_none(size: int, parts: int) -> None:
     assert part_sizes(size, parts) == ()
 
 
-@pytest.mark.parametrize("size", [0, 1, 5 * MIB - 1, 8 * MIB, 8 * MIB + 1, 23_456_789])
-@pytest.mark.parametrize("part_size", [5 * MIB, 8 * MIB, 10 * MIB, 15 * MIB])
+@pytest.mark.parametrize("size", [0, 1, 10 * MIB, 16 * MIB + 1])
+@pytest.mark.parametrize("part_size", [5 * MIB, 8 * MIB, 10 * MIB])
 def test_etag_of_a_multipart_upload_is_recomputed_in_one_read(size: int, part_size: int) -> None:
     data = bytes(range(251)) * (size // 251 + 1)
     data = data[:size]
