@@ -113,7 +113,7 @@ def corruption_recognised() -> Iterator[None]:
         if (getattr(error, "sqlite_errorcode", -1) & 0xFF) != sqlite3.SQLITE_ERROR:
             raise
         raise MemoryCorruptError(str(error)) from None
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's own sentence quotes the damaged schema
         raise MemoryCorruptError(str(error)) from None
 
 

@@ -124,6 +124,14 @@ class FolderProof(Generic[MemoryT]):
         memory.close()
         return self._memory_class.open_read_only(None), None
 
+    def distrust(self, now: float) -> Path | None:
+        """Sets aside a memory found damaged in a pass, older than its folder should it come back. Raises OSError."""
+        with contextlib.suppress(MarkerUnreadableError):
+            marker = markers.read(self.private)
+            if marker is not None:
+                markers.bump_generation(self.private, marker)
+        return set_aside(self.private.state_path, now)
+
     def close(self) -> None:
         """Closes what a move has opened; what the worker lent stays open."""
         for thing in self._own:

@@ -13,7 +13,7 @@ from runner.config.settings import Mode, Pair
 from runner.engine import remote_trash
 from runner.engine.approval import approved_tokens
 from runner.engine.aws_cli import plan, verification
-from runner.engine.aws_cli.memory import Memory, MemoryCorruptError, path_bytes, set_aside
+from runner.engine.aws_cli.memory import Memory, MemoryCorruptError, path_bytes
 from runner.engine.aws_cli.one_pass import OnePass
 from runner.engine.aws_cli.pull import pull
 from runner.engine.aws_cli.push import push
@@ -138,8 +138,8 @@ class AwsCliEngine:
             return self._with_memory(proven)
         except sqlite3.OperationalError:
             raise
-        except sqlite3.DatabaseError as error:
-            aside = set_aside(self._proof.private.state_path, surroundings.wall_clock())
+        except (sqlite3.DatabaseError, MemoryCorruptError) as error:
+            aside = self._proof.distrust(surroundings.wall_clock())
             raise PassFailedError(f"the memory is corrupt and was set aside ({aside}): {error}") from None
         finally:
             proven.memory.close()
@@ -155,7 +155,7 @@ class AwsCliEngine:
             return _report(one, Outcome.HALTED, error.halt.reason, halt=error.halt)
         except (PassStoppedError, StoppedError):
             return _report(one, Outcome.STOPPED, "stopped on request")
-        except sqlite3.Error:
+        except (sqlite3.Error, MemoryCorruptError):
             raise
         except (StoreError, UserError, PassFailedError, ServiceUnavailableError, OSError) as error:
             failed = self._failed(error)

@@ -245,6 +245,7 @@ def unsigned(number: int) -> int:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("text expected")
+    value.encode()  # raises ValueError for what was not UTF-8 in the file
     return value
 
 

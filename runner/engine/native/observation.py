@@ -22,6 +22,7 @@ from runner.engine.native.memory import (
     Memory,
     base_of,
     below_range,
+    text_of,
     unsigned,
 )
 from runner.engine.native.waiting_rows import WaitingRows
@@ -239,7 +240,7 @@ class Observation:
             return self._connection.execute(sql, {"first": first, "end": end}).fetchone() is not None
 
     def _candidate(self, row: tuple[Any, ...]) -> Candidate:
-        path = path_text(row[0])
+        path = text_of(row[0])
         key = self._prefix + path
         base = base_of(row[1:13], key) if row[1] is not None else None
         local: LocalSide = _local_of(row[13:20]) if row[13] is not None else self._nothing(_LOCAL, row[0])
