@@ -10,6 +10,7 @@ from runner.engine.aws_cli.memory import Memory as AwsCliMemory
 from runner.engine.memory_file import Identity, MemoryCorruptError, OtherFormatError
 from runner.engine.native.facts import Base, Kind
 from runner.engine.native.memory import Memory
+from runner.engine.native.observation import Observation
 from runner.store.capabilities import Capabilities
 
 ME = Identity("0" * 32, 1, "bucket", "p/", "")
@@ -181,6 +182,11 @@ def _use(path: Path) -> None:
         memory.identity()
         memory.count()
         rows = list(memory.below(""))
+        seen = Observation(memory, None)
+        try:
+            list(seen.candidates())
+        finally:
+            seen.close()
         memory.record(rows[:3])
         memory.record([("new", base("new"))])
         memory.forget(["new"])
