@@ -33,19 +33,28 @@ def missing() -> str:
 
 def podman(*arguments: str, timeout_seconds: float = 60, check: bool = True) -> Answer:
     """One podman command; its output on a failure is part of the AssertionError."""
-    _write_settings()
-    command = [
-        "podman", "--runtime", "runc", "--root", str(STATE / "store"), "--runroot", str(STATE / "run"),
-        "--storage-driver", os.environ.get("STORAGE_DRIVER", "overlay"), *arguments,
-    ]  # fmt: skip
-    environment = {**os.environ, "CONTAINERS_CONF": str(STATE / "containers.conf"), "DISABLE_HC_SYSTEMD": "true"}
+    words = command(*arguments)
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=timeout_seconds, check=False,
+        words, env=environment(), capture_output=True, text=True, timeout=timeout_seconds, check=False,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     if check:
         assert done.returncode == 0, f"podman {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def command(*arguments: str) -> list[str]:
+    """The words of a podman command on our own store."""
+    _write_settings()
+    return [
+        "podman", "--runtime", "runc", "--root", str(STATE / "store"), "--runroot", str(STATE / "run"),
+        "--storage-driver", os.environ.get("STORAGE_DRIVER", "overlay"), *arguments,
+    ]  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """What such a command needs around it."""
+    return {**os.environ, "CONTAINERS_CONF": str(STATE / "containers.conf"), "DISABLE_HC_SYSTEMD": "true"}
 
 
 def _write_settings() -> None:

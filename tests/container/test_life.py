@@ -46,6 +46,24 @@ def test_hardened_with_any_uid_logs_to_standard_error(ground: Ground, bucket: st
     assert container.stop() == 0
 
 
+def test_full_log_in_the_root_folder_is_emptied_and_goes_on(ground: Ground, bucket: str) -> None:
+    pair = {"name": "it", "bucket": bucket, "folder": "/data", "mode": "push", "every": "1h"}
+    logging = {"file": "/errors.log", "max_size": "4KB", "level": "DEBUG"}
+    container = ground.start(options=ground.config([pair], logging=logging))
+    wait_until(container.is_healthy, "healthy")
+
+    sizes = [0]
+
+    def was_emptied() -> bool:
+        container.runner("restart", "it")
+        sizes.append(int(container.shell("stat -c %s /errors.log")))
+        return sizes[-1] < sizes[-2]
+
+    wait_until(was_emptied, "the log was emptied")
+    assert max(sizes) <= 4000
+    assert not [name for name in container.shell("ls /").split() if name.startswith("errors.log.")]
+
+
 def test_read_only_root_without_any_tmpfs_still_has_its_control_socket(ground: Ground, bucket: str) -> None:
     options = ("--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL", "--user", "12345")
     container = ground.start(options=options, variables=seed_variables(ground, bucket))

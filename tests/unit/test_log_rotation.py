@@ -1,5 +1,6 @@
 """When a log is full, and what becomes of it."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -59,12 +60,15 @@ def test_set_aside_gives_a_name_with_the_time_and_never_takes_one(tmp_path: Path
     assert [archive.name for archive in archives(tmp_path / "runner.log")] == names
 
 
-def test_set_aside_empties_a_file_that_cannot_be_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY])
+def test_set_aside_empties_a_file_that_cannot_be_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     path, fd = _file(tmp_path)
     os.write(fd, b"old\n")
 
     def refuse(_self: Path, _target: Path) -> Path:
-        raise PermissionError
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(Path, "rename", refuse)
     assert set_aside(path, fd, BY_SIZE, AT) is None
