@@ -55,7 +55,7 @@ class Client:
 
         should_stop is asked by every thread.
         """
-        source = self._source = _fixed(credentials) if isinstance(credentials, Credentials) else credentials
+        source = _fixed(credentials) if isinstance(credentials, Credentials) else credentials
         self._conversation = Conversation(bucket, source, pair, should_stop, patience or Patience(), random.random)
         self._bucket = Bucket(bucket, pair, self._conversation)
         room = Room()
@@ -82,7 +82,7 @@ class Client:
     @property
     def endpoint_url(self) -> str | None:
         """The configured endpoint, wherever that was found; None for Amazon's own."""
-        return self._source().endpoint_url
+        return self._conversation.endpoint_url
 
     @property
     def lists_in_byte_order(self) -> bool | None:

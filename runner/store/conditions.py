@@ -7,7 +7,7 @@ Sources: S3 user guide, "conditional writes"; research/reliability.md 2.2 and fi
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from runner.store.bucket import Bucket
 from runner.store.door import Written
@@ -45,10 +45,12 @@ class Condition:
     is_ours: Callable[[ObjectInfo], bool]
     sent: bool = True
 
-    def headers(self, bucket: Bucket) -> dict[str, str]:
+    def headers(self, bucket: Bucket, *, bare: bool) -> dict[str, str]:
         if not self.sent:
             return {}
-        return {"If-None-Match": "*"} if self.expected is None else {"If-Match": bucket.quoted(self.expected)}
+        if self.expected is None:
+            return {"If-None-Match": "*"}
+        return {"If-Match": self.expected if bare else bucket.quoted(self.expected)}
 
     def look_first(self, bucket: Bucket, key: str) -> None:
         """Raises PreconditionFailedError when the key is not as expected now."""
@@ -64,33 +66,27 @@ def write(bucket: Bucket, request: Request, condition: Condition, read: Callable
     """
     if not condition.sent:
         condition.look_first(bucket, request.key)
-    try:
-        return read(bucket.ask(_with(request, condition.headers(bucket))))
-    except StoreError as error:
-        if not _is_settled_by_looking(error, condition, bare=bucket.bare_etags):
-            raise _refusal(error, condition, bucket, request.key) from error
-        now = _look_after(bucket, request.key, error)
-        if now is not None and condition.is_ours(now):
-            return Written(now.etag, now.last_modified)
-        refused_right_etag = now is not None and now.etag == condition.expected and not error.lost
-        if not (refused_right_etag and error.status == 412 and not bucket.bare_etags):
-            raise _refusal(error, condition, bucket, request.key) from error
-    assert condition.expected is not None
-    written = read(bucket.ask(_with(request, {"If-Match": condition.expected})))
-    bucket.bare_etags = True
-    return written
+    bare = bucket.bare_etags
+    while True:
+        try:
+            written = read(bucket.ask(request.with_headers(condition.headers(bucket, bare=bare))))
+        except StoreError as error:
+            may_be_ours = bool(error.lost) or isinstance(error, ServerFaultError)  # the latter: an answer that is none
+            may_be_spelling = error.status == 412 and condition.expected is not None and condition.sent and not bare
+            if isinstance(error, _NOT_SETTLED_BY_LOOKING) or not (may_be_ours or may_be_spelling):
+                raise _refusal(error, condition, bucket, request.key) from error
+            now = _look_after(bucket, request.key, error)
+            if may_be_ours and now is not None and condition.is_ours(now):
+                return Written(now.etag, now.last_modified)
+            if not may_be_spelling or now is None or now.etag != condition.expected:
+                raise _refusal(error, condition, bucket, request.key) from error
+            bare = True  # what was expected is there, and nothing of ours: the quotes were refused
+            continue
+        bucket.bare_etags = bucket.bare_etags or bare
+        return written
 
 
-def _with(request: Request, headers: dict[str, str]) -> Request:
-    return replace(request, headers={**request.headers, **headers}) if headers else request
-
-
-def _is_settled_by_looking(error: StoreError, condition: Condition, *, bare: bool) -> bool:
-    if isinstance(error, StoppedError | UnreachableError | ThrottledError):
-        return False
-    if error.lost or isinstance(error, ServerFaultError):  # the latter: an answer that is none
-        return True
-    return error.status == 412 and condition.expected is not None and condition.sent and not bare
+_NOT_SETTLED_BY_LOOKING = (StoppedError, UnreachableError, ThrottledError)
 
 
 def _look_after(bucket: Bucket, key: str, error: StoreError) -> ObjectInfo | None:

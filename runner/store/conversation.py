@@ -78,6 +78,11 @@ class Conversation:
         """All so far, retries included."""
         return self._requests
 
+    @property
+    def endpoint_url(self) -> str | None:
+        """The configured endpoint; None for Amazon's own."""
+        return self._credentials().endpoint_url
+
     def ask(self, request: Request, should_stop: Callable[[], bool] | None = None) -> Answer:
         """The answer with a 2xx status or one that the request accepts. Raises StoreError.
 

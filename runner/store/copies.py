@@ -16,8 +16,9 @@ from runner.store.errors import NoSuchKeyError, ObjectTooLargeError, StoppedErro
 from runner.store.grants import grant_headers
 from runner.store.listing import ObjectInfo
 from runner.store.pieces import Piece, Room, cut
+from runner.store.price import is_aws
 from runner.store.request import Answer, Request
-from runner.store.tags import tagging
+from runner.store.tags import all_tags, set_tags, tagging
 from runner.store.upload import Part, Upload
 
 COPY_BYTES = 5 * 1024**3  # "up to 5 GB", measured by AWS in GiB
@@ -114,11 +115,17 @@ class Copies:
             raise ObjectTooLargeError(
                 f"{self._bucket.place(key)} is larger than 5 GB: S3 cannot change its metadata in place"
             )
+        tags = "" if is_aws(self._bucket.conversation.endpoint_url) else self._tags(key)
         written = self._set_once(before, changes)
+        if tags and self._tags(key) != tags:  # radosgw 16 drops them
+            set_tags(self._bucket, key, tags)
         if math.floor(self._modified(key, written)) != math.floor(before.last_modified):
             return written
         self._bucket.conversation.sleep(1.05)
-        return self._set_once(self._source(key, written.etag), changes)
+        again = self._set_once(self._source(key, written.etag), changes)
+        if tags and self._tags(key) != tags:
+            set_tags(self._bucket, key, tags)
+        return again
 
     def _set_once(self, before: ObjectInfo, changes: Mapping[str, str | None]) -> Written:
         bucket, key, token = self._bucket, before.key, new_token()
@@ -200,6 +207,16 @@ class Copies:
         if expected is not None and self._bucket.look(source_key) is not None:
             return self._bucket.changed(target_key)
         return error
+
+    def _tags(self, key: str) -> str:
+        try:
+            return all_tags(self._bucket, key)
+        except StoppedError:
+            raise
+        except StoreError as error:
+            if error.status in (400, 403, 404, 405, 501):
+                return ""
+            raise
 
     def _grants(self, key: str) -> dict[str, str]:
         if not self._acl_is_told:

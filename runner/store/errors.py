@@ -139,6 +139,8 @@ _ACTIONS = {
     "CompleteMultipartUpload": "s3:PutObject",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "GetObjectAcl": "s3:GetObjectAcl",
+    "GetObjectTagging": "s3:GetObjectTagging",
+    "PutObjectTagging": "s3:PutObjectTagging",
     "GetBucketVersioning": "s3:GetBucketVersioning",
 }
 

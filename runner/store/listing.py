@@ -91,8 +91,8 @@ def _incomplete(bucket: str, error: Exception) -> UnprovenListingError:
 
 
 def _text(body: bytes) -> str:
-    """ "" for what cannot be a page: too large, not UTF-8, or with a DTD, an entity, CDATA or a comment ("<!"), which no
-    S3 server writes: keys have it as &lt;"""
+    """Empty for what cannot be a page: too large, not UTF-8, or with a DTD, an entity, CDATA or a comment ("<!"): no S3
+    server writes one, keys have it as &lt;"""
     if not body or len(body) > PAGE_BYTES or b"<!" in body or body.count(b"<") > _MAX_TAGS:
         return ""
     try:

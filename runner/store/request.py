@@ -25,6 +25,12 @@ class Request:
     idle_seconds: float = 30.0
     max_body_bytes: int = ANSWER_BYTES
 
+    def with_headers(self, more: Mapping[str, str]) -> "Request":
+        return Request(
+            self.operation, self.method, self.key, self.query, {**self.headers, **more},
+            self.body, self.accept, self.idle_seconds, self.max_body_bytes,
+        )  # fmt: skip
+
     @property
     def price_class(self) -> Requests:
         """What it counts as on a bill (https://aws.amazon.com/s3/pricing/)."""
