@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from demo.seaweedfs import Server
-from runner.store.capabilities import AWS
+from runner.store.capabilities import AWS, Versioning
 from runner.store.client import Client
 from runner.store.probe import probe
 from tests.careless_s3 import CarelessS3
@@ -32,15 +32,21 @@ def test_probe_of_seaweedfs_finds_all_but_byte_order(client: Client, seaweed: Se
 
 
 @pytest.mark.radosgw
-def test_probe_of_radosgw_finds_creating_and_replacing_only(ceph: Server, ceph_bucket: str) -> None:
+@pytest.mark.parametrize(("status", "kept", "holds"), [("", "off", True), ("Enabled", "enabled", False)])
+def test_probe_of_radosgw_finds_creating_and_replacing_without_versioning_only(
+    ceph: Server, ceph_bucket: str, status: str, kept: Versioning, holds: bool
+) -> None:
+    """radosgw 16 ignores If-None-Match in a bucket with versioning: what holds is the bucket's, not the server's."""
+    if status:
+        configuration = {"Status": status}
+        s3(ceph.endpoint_url).put_bucket_versioning(Bucket=ceph_bucket, VersioningConfiguration=configuration)
     client = make_client(ceph.endpoint_url, ceph_bucket)
-    s3(ceph.endpoint_url).put_bucket_versioning(Bucket=ceph_bucket, VersioningConfiguration={"Status": "Enabled"})
     try:
         found = probe(client, "p/", NOW)
     finally:
         client.close()
-    expected = replace(AWS, delete=False, complete=False, copy=False, checksums=False)
-    assert found == replace(expected, versioning="enabled", probed_at=NOW)
+    expected = replace(AWS, create=holds, replace=holds, delete=False, complete=False, copy=False, checksums=False)
+    assert found == replace(expected, versioning=kept, probed_at=NOW)
     assert objects(ceph, ceph_bucket) == {}
 
 
