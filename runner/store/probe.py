@@ -2,7 +2,8 @@
 
 Amazon's endpoints are known and not tried. What could not be tried is taken not to hold, and the note says why. What
 a probe made it removes again, also what an earlier one that was killed left behind.
-Traps (research/s3servers.md): servers that answer 200 and ignore the condition, or refuse an ETag in its quotes.
+Traps: servers that answer 200 and ignore the condition (research/s3servers.md), or do so only in a bucket with
+versioning (radosgw 16): an answer is for one bucket as it is, not for a server.
 """
 
 import re

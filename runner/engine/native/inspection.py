@@ -44,8 +44,7 @@ def _bucket(client: Client, pair: Pair, now: float) -> Findings:
     listed = found if isinstance(found, Listed) else None
     yield reading(client, listed.readable if listed else None, pair)
     tried = None
-    if pair.mode is not Mode.PULL:
-        yield from writing(client, pair)
+    if pair.mode is not Mode.PULL and (yield from _writing(client, pair)):
         tried = yield from _promises(client, pair, now)
     if listed:
         yield list_order(in_order=listed.in_byte_order and (tried is None or tried.byte_order is not False))
@@ -62,6 +61,15 @@ def _unlisted(error: StoreError, pair: Pair) -> Finding:
 
 
 # ── the server's promises ──
+
+
+def _writing(client: Client, pair: Pair) -> Generator[Finding, None, bool]:
+    """Whether writing is allowed at all."""
+    allowed = True
+    for found in writing(client, pair):
+        yield found
+        allowed = allowed and not (found.item == "write" and found.verdict == "failed")
+    return allowed
 
 
 def _promises(client: Client, pair: Pair, now: float) -> Generator[Finding, None, Capabilities | None]:
