@@ -1,4 +1,4 @@
-"""Whether something outside the pair's own settings may name the S3 endpoint: then it is looked up before it is trusted.
+"""Whether something outside the pair's own settings may name the S3 endpoint: then it is looked up first.
 
 A folder's memory belongs to bucket, prefix and endpoint together: an environment that names another server is another
 target.

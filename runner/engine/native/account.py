@@ -1,4 +1,4 @@
-"""What a pass has done so far and what it could not do: counts, problems, paths to look at again. Becomes the report."""
+"""What a pass has done so far and what it could not do: counts, problems, paths to look at again."""
 
 import errno
 from dataclasses import dataclass, field

@@ -20,7 +20,7 @@ from runner.engine.endpoint import endpoint_may_be_elsewhere
 from runner.engine.failures import failed, sentence
 from runner.engine.interface import Difference, Engine, PlannedAction, ServiceUnavailableError, Surroundings, TrashItem
 from runner.engine.memory_file import MemoryCorruptError, set_aside
-from runner.engine.native import plan_lines, verification
+from runner.engine.native import plan_lines, reporting, verification
 from runner.engine.native.account import Account
 from runner.engine.native.decide import Rules
 from runner.engine.native.looking import Looker
@@ -38,11 +38,8 @@ from runner.files.trash import Trash
 from runner.files.tree import Tree
 from runner.model.errors import UserError
 from runner.model.passes import WHOLE, Halt, Outcome, PassReport, Requests, Scope, Trigger, Work
-from runner.model.problem import Problem, Side
 from runner.store.capabilities import Capabilities
-from runner.store.errors import StoppedError, StoreError
-
-_HARMLESS = frozenset({"conflict"})
+from runner.store.errors import CredentialsRejectedError, StoppedError, StoreError
 
 
 def create(surroundings: Surroundings, folder: Folder, private: Private, lock_fd: int) -> Engine:
@@ -157,80 +154,41 @@ class NativeEngine:
         if first and work.scope is not Scope.FULL:
             work = WHOLE  # nothing may be concluded from a part before both sides were seen once
         account = Account(self._surroundings.wall_clock(), notes=[note] if note else [])
-        requests = self._server.requests
+        before = self._server.requests
         seen = Observation(memory, self._scratch_place())
         try:
-            one = self._reconciliation(memory, seen, account, first=first)
-            try:
-                one.run(work)
-                return self._done(one, work, first=first, before=requests)
-            except PassHaltedError as error:
-                return self._report(account, Outcome.HALTED, error.halt.reason, work, requests, halt=error.halt)
-            except (PassStoppedError, StoppedError):
-                return self._report(account, Outcome.STOPPED, "stopped on request", work, requests)
-            except (sqlite3.Error, MemoryCorruptError):
-                raise
-            except (StoreError, UserError, PassFailedError, ServiceUnavailableError, OSError) as error:
-                ended = failed(error, work.scope)
-                return self._report(
-                    account, ended.outcome, ended.message, work, requests, retry=ended.retry, permanent=ended.permanent
-                )
+            ending = self._ending(memory, seen, account, work, first=first)
         finally:
             seen.close()
+        return reporting.report(account, work.scope, _less(self._server.requests, before), ending)
 
-    def _done(self, one: Reconciliation, work: Work, *, first: bool, before: Requests) -> PassReport:
+    def _ending(self, memory: Memory, seen: Observation, account: Account, work: Work, *, first: bool) -> PassReport:
+        try:
+            one = self._reconciliation(memory, seen, account, first=first)
+            one.run(work)
+            return self._done(one, work, first=first)
+        except PassHaltedError as error:
+            return reporting.halted(error.halt)
+        except (PassStoppedError, StoppedError):
+            return PassReport(Outcome.STOPPED, "stopped on request")
+        except CredentialsRejectedError as error:
+            self._server.forget_credentials()
+            return failed(error)
+        except (StoreError, UserError, PassFailedError, ServiceUnavailableError, OSError) as error:
+            return failed(error)
+
+    def _done(self, one: Reconciliation, work: Work, *, first: bool) -> PassReport:
         account, memory = one.account, one.memory
         if first:
             memory.set_first_pass_done()
         for token in one.approved:
             memory.spend_plan(token)
-        if work.scope is Scope.FULL:
-            for path, base in memory.conflicts():
-                account.problem(*_conflict(path, base.size))
-        problems = memory.dated(account.problems.values()) if work.scope is Scope.FULL else None
-        real = [problem for problem in account.problems.values() if problem.code not in _HARMLESS]
-        if not real:
-            return self._report(account, Outcome.DONE, "; ".join(account.notes), work, before, problems=problems)
-        kinds = sorted({problem.code for problem in real})
-        message = "; ".join([f"{len(real)} not in sync ({', '.join(kinds[:5])})", *account.notes])
-        return self._report(account, Outcome.DONE_WITH_PROBLEMS, message, work, before, problems=problems)
-
-    def _report(
-        self,
-        account: Account,
-        outcome: Outcome,
-        message: str,
-        work: Work,
-        before: Requests,
-        *,
-        problems: tuple[Problem, ...] | None = None,
-        halt: Halt | None = None,
-        retry: bool = False,
-        permanent: bool = False,
-    ) -> PassReport:
-        through = outcome in {Outcome.DONE, Outcome.DONE_WITH_PROBLEMS}
-        return PassReport(
-            outcome,
-            message[:2000],
-            uploaded=account.uploaded,
-            downloaded=account.downloaded,
-            deleted_local=account.deleted_local,
-            deleted_remote=account.deleted_remote,
-            bytes_up=account.bytes_up,
-            bytes_down=account.bytes_down,
-            files=account.files,
-            files_bytes=account.files_bytes,
-            requests=_less(self._server.requests, before),
-            problems=tuple(account.problems.values()) if problems is None else problems,
-            halt=halt,
-            hydrated=(account.downloads_left == 0) if through and work.scope is Scope.FULL else None,
-            way="native",
-            retry=retry,
-            permanent=permanent,
-            scope=work.scope,
-            again=account.again_soon(),
-            deferred_deletions=account.deferred_deletions,
-        )
+        if work.scope is not Scope.FULL:
+            return reporting.through(account)
+        for path, base in memory.conflicts():
+            found = reporting.open_conflict(path, base.size, account.now)
+            account.problems[found.side, found.code, found.path] = found
+        return reporting.through(account, memory.dated(account.problems.values()))
 
     # ── what a pass works with ──
 
@@ -357,14 +315,6 @@ class NativeEngine:
             raise UserError(sentence(error)) from None
         finally:
             memory.close()
-
-
-def _conflict(path: str, size: int) -> tuple[Side, str, str, str, bool]:
-    from runner.files.conflict_names import is_conflict_copy
-
-    original = is_conflict_copy(path) or path
-    reason = f"a version of {original} ({size} bytes) that lost a conflict: merge it, then remove the copy"
-    return Side.LOCAL, path, "conflict", reason, True
 
 
 def _less(now: Requests, before: Requests) -> Requests:

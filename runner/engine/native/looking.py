@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.engine.native.decide import Action, Decision, Rules, decide, is_archived
-from runner.engine.native.equality import Digester, contents_tell
+from runner.engine.native.equality import Digester, contents_tell, etag_is_md5
 from runner.engine.native.facts import UNKNOWN, Base, Kind, Local, LocalSide, Remote, RemoteSide
 from runner.engine.native.reading import Reader, blocks
 from runner.engine.native.steps import Step
@@ -110,6 +110,7 @@ def looked(remote: Remote, info: ObjectInfo) -> Remote:
         mode=found.mode,
         mtime_ns=found.mtime_ns,
         sha256=found.sha256 or _stored_checksum(info),
+        md5_etag=etag_is_md5(info.headers),
         restored='ongoing-request="false"' in headers.get("x-amz-restore", ""),
     )
 

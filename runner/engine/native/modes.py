@@ -49,7 +49,8 @@ def set_remote(shop: Workshop, step: Step) -> Result:
 
 def recorded(base: Base | None, local: Local, remote: Remote) -> Base:
     """Memory's row for two sides that are equal. The content's hash is whichever is known."""
-    sha256 = local.sha256 or remote.sha256 or (base.sha256 if base else "")
+    # The object's own claim comes last: it may be left over from an older content.
+    sha256 = local.sha256 or (base.sha256 if base else "") or remote.sha256
     mode = local.mode & 0o777 if local.kind is Kind.FILE else 0
     size = 0 if local.kind is Kind.FOLDER else local.size
     return Base(

@@ -31,7 +31,7 @@ _PERMANENT = frozenset({"impossible-name", "special-file", "too-deep", "link-out
 
 @dataclass
 class Observer:
-    """progress(stage, done). problem: see ProblemSink."""
+    """progress(stage, done). problem: see ProblemSink. index_files: makes the placeholder file of an empty folder."""
 
     pair: Pair
     seen: Observation
@@ -39,6 +39,7 @@ class Observer:
     should_stop: Callable[[], bool]
     progress: Callable[[str, int], None]
     problem: ProblemSink
+    index_files: Callable[[str], Entry | None] | None = None
 
     def scan(self, folder: Folder) -> ScanResult:
         """Raises PassStoppedError, PassHaltedError (the root cannot be read)."""
@@ -54,6 +55,11 @@ class Observer:
                 self.progress("scanning", done)
 
         result = scan(folder, self.filters, follow="no", found=found, should_stop=self.should_stop)
+        self._judge(result)
+        return result
+
+    def _judge(self, result: ScanResult) -> None:
+        """Raises PassStoppedError, PassHaltedError; else what the scan left out becomes unknown or a problem."""
         if not result.complete:
             if self.should_stop():
                 raise PassStoppedError
@@ -62,13 +68,21 @@ class Observer:
         for skipped in result.skipped:
             if skipped.code not in _SILENT:
                 self.problem(Side.LOCAL, skipped.path, skipped.code, skipped.reason, skipped.code in _PERMANENT)
-        if self.pair.empty_folders is EmptyFolders.INDEX_OBJECT:
-            for path in result.empty_dirs:
-                if self.filters.wants(f"{path}/{INDEX_NAME}"):
-                    self.seen.add_folder(path)
+        self._take_empty_folders(result)
         for path in result.unknown:
             self.seen.add_unknown_local(path)
-        return result
+
+    def _take_empty_folders(self, result: ScanResult) -> None:
+        how = self.pair.empty_folders
+        for path in result.empty_dirs:
+            if how is EmptyFolders.NONE or not self.filters.wants(f"{path}/{INDEX_NAME}"):
+                continue
+            if how is EmptyFolders.INDEX_OBJECT:
+                self.seen.add_folder(path)
+            elif self.index_files is not None and path not in result.indexed_dirs:
+                entry = self.index_files(f"{path}/{INDEX_NAME}")
+                if entry is not None:
+                    self.seen.add_local(entry)
 
     def list(self, store: ObjectStore) -> None:
         """The proven listing. Raises StoreError, PassStoppedError."""

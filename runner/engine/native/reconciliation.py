@@ -5,35 +5,35 @@ and a proven listing alone, never from an event.
 """
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from runner.config.settings import EmptyFolders
+from runner.config.settings import Mode
 from runner.engine import approval, brakes
 from runner.engine.native.account import Account
 from runner.engine.native.acting import run_phase, transfer_order
 from runner.engine.native.decide import Action, Decision
-from runner.engine.native.facts import Base, Kind, Local, Remote
+from runner.engine.native.facts import Kind, Remote
+from runner.engine.native.hints import Hints, assumed
 from runner.engine.native.memory import Memory
-from runner.engine.native.observation import Candidate, Observation
+from runner.engine.native.observation import Observation
 from runner.engine.native.observing import Observer
 from runner.engine.native.open_files import may_snapshot
 from runner.engine.native.planning import Planner
 from runner.engine.native.reading import local_of
 from runner.engine.native.recorder import Recorder
 from runner.engine.native.removing import DELETE_REFUSED
-from runner.engine.native.second_look import Ended, look_remote
+from runner.engine.native.second_look import Ended
 from runner.engine.native.steps import Phase, Step, Steps
+from runner.engine.native.tidying import Tidying
 from runner.engine.native.waiting import BusyError, StepProblemError
 from runner.engine.native.workshop import Workshop
 from runner.engine.outcomes import PassFailedError, PassStoppedError
-from runner.files.filters import Filters, always_excluded
+from runner.files.filters import Filters
 from runner.files.folder import Folder
-from runner.files.scan import INDEX_NAME
+from runner.files.scan_result import Entry
 from runner.model.passes import Progress, Scope, Work
 from runner.model.problem import Side
-from runner.store.keys import Refusal, key_of_path, path_of_key
 
 _DOWN = frozenset({Action.DOWNLOAD, Action.KEEP_BOTH})
 
@@ -64,7 +64,11 @@ class Reconciliation:
         self.steps = Steps(self.seen.connection)
         self.recorder = Recorder(self.memory, self.shop.tree, time.monotonic)
         self.shop.on_bytes = self._count_bytes
-        self.observer = Observer(pair, self.seen, self.filters, self._must_stop, self._progress, self.account.problem)
+        makes = None if self.read_only or pair.mode is Mode.PULL else self._make_index_file
+        self.observer = Observer(
+            pair, self.seen, self.filters, self._must_stop, self._progress, self.account.problem, makes
+        )
+        self.tidying = Tidying(self.shop, self.memory, self.seen)
         self.planner = Planner(
             self.seen,
             self.steps,
@@ -86,7 +90,9 @@ class Reconciliation:
             self._act()
         finally:
             self.recorder.write()
-        self._tidy()
+        if work.scope is Scope.FULL:
+            busy = {path for side, code, path in self.account.problems if code == "busy" and side is Side.LOCAL}
+            self.tidying.finish(busy)
 
     def prepare(self, work: Work) -> None:
         """Looks and decides; raises PassHaltedError before the first change."""
@@ -112,55 +118,27 @@ class Reconciliation:
         self.planner.plan()
 
     def _look_at_some(self, work: Work) -> None:
-        """Smallest first. What vanished is left to a scan: events never delete."""
         self.seen.assume_remote()
-        found: list[Candidate] = []
-        for path in sorted(work.paths):
-            self.check_stop()
-            found.extend(self._candidates_at(path))
-        for key in sorted(work.keys):
-            self.check_stop()
-            found.extend(self._candidate_of(key))
-        found.sort(key=lambda candidate: candidate.local.size if isinstance(candidate.local, Local) else 0)
+        hints = Hints(self.shop, self.memory, self.filters)
+        found = [*hints.paths(work.paths), *hints.keys(work.keys)]
+        self.check_stop()
         for ended in list(self.pool.map(self.planner.settle, found)):
             step = ended.step
             if step is not None and step.action in {Action.DELETE_LOCAL, Action.DELETE_REMOTE}:
                 self.account.deferred_deletions += 1
             else:
-                self.planner.take(ended)
+                self.planner.take(ended if step is None else replace(ended, step=hints.as_move(step)))
+        self.account.deferred_deletions += hints.for_the_scan
 
-    def _candidates_at(self, path: str) -> Iterator[Candidate]:
-        if always_excluded(path) or self.filters.excludes(path):
-            return
-        if isinstance(key_of_path(path, self.shop.pair.prefix), Refusal):
-            self.account.deferred_deletions += 1  # the scan names it
-            return
-        entry = self.shop.tree.look(path)
-        if entry is None or entry.kind not in {"file", "symlink"} or not self._is_synced(entry.path, entry.kind):
-            # Vanished, a folder or an oddity: a scan's work, when memory knows something there or a folder is new.
-            if entry is None and next(self.memory.below(path), None) is None:
-                return
-            self.account.deferred_deletions += 1
-            return
-        base = self.memory.get(path)
-        yield Candidate(path, base, local_of(entry), _assumed(base))
-
-    def _is_synced(self, path: str, kind: str) -> bool:
-        if kind == "symlink":
-            return False  # links are a scan's work: whether they stay inside is looked at there
-        is_mark = path.rpartition("/")[2] == INDEX_NAME
-        return not is_mark or self.shop.pair.empty_folders is EmptyFolders.INDEX_FILE
-
-    def _candidate_of(self, key: str) -> Iterator[Candidate]:
-        path = path_of_key(key, self.shop.pair.prefix)
-        if isinstance(path, Refusal) or always_excluded(path) or self.filters.excludes(path):
-            return
-        base = self.memory.get(path)
-        entry = self.shop.tree.look(path)
-        local = local_of(entry) if entry is not None else None
-        if entry is not None and (local is None or local.kind is Kind.FOLDER):
-            return
-        yield Candidate(path, base, local, look_remote(self.shop, path, base))
+    def _make_index_file(self, path: str) -> Entry | None:
+        """`empty_folders: index-file`: the placeholder is a file here, too."""
+        try:
+            with self.shop.tree.temporary() as empty:
+                empty.finish()
+                return self.shop.tree.place(path, empty)
+        except OSError as error:
+            self.account.problem(Side.LOCAL, path, "placeholder", f"the placeholder cannot be made: {error.strerror}")
+            return None
 
     # ── brakes ──
 
@@ -209,7 +187,8 @@ class Reconciliation:
                 self._took(ended)
                 self.check_stop()
             if phase in {Phase.LOCAL_MOVES, Phase.LOCAL_REMOVALS}:
-                self._remove_emptied()
+                self.tidying.remove_emptied(self._emptied)
+                self._emptied.clear()
 
     def _planned(self, ended: Ended) -> None:
         """Called for what needs no step: memory is told, a person is told, or it is looked at again."""
@@ -234,7 +213,7 @@ class Reconciliation:
             return False
         base = ended.base
         decision = Decision(Action.UPLOAD, "open for writing since long: its state of now")
-        self.steps.add(Step(ended.path, decision, base, local, _assumed(base), snapshot=True))
+        self.steps.add(Step(ended.path, decision, base, local, assumed(base), snapshot=True))
         return True
 
     def _took(self, ended: Ended) -> None:
@@ -252,24 +231,6 @@ class Reconciliation:
             if ended.step is not None and ended.step.action in _DOWN and not permanent:
                 self.account.downloads_left += 1
         self._progress("transferring", self._done)
-
-    def _remove_emptied(self) -> None:
-        """Folders that our own deletions emptied go, unless memory or the bucket says that they exist."""
-        for path in sorted(self._emptied, key=lambda name: name.count("/"), reverse=True):
-            folder = path
-            while folder and self.memory.get(folder) is None and not self.seen.placeholders(folder):
-                if self.seen.has_below_remote(folder) or not self.shop.tree.remove_folder(folder):
-                    break
-                folder = folder.rpartition("/")[0]
-        self._emptied.clear()
-
-    def _tidy(self) -> None:
-        self.memory.not_busy(self._no_longer_busy())
-        self.shop.tree.trash.expire(self.shop.now)
-
-    def _no_longer_busy(self) -> Iterator[str]:
-        busy = {path for side, code, path in self.account.problems if code == "busy" and side is Side.LOCAL}
-        return iter([path for path in self.memory.busy_paths() if path not in busy])
 
     # ── stopping and telling ──
 
@@ -289,10 +250,3 @@ class Reconciliation:
     def _progress(self, stage: str, done: int) -> None:
         total = self._total or None
         self.shop.surroundings.report_progress(Progress(stage, done, total, self._bytes, self._bytes_total or None))
-
-
-def _assumed(base: Base | None) -> Remote | None:
-    """The object as memory has it: the conditional write is the proof."""
-    if base is None:
-        return None
-    return Remote(base.kind, base.key, base.remote_size, base.etag, base.modified)

@@ -29,6 +29,8 @@ def upload(shop: Workshop, step: Step) -> Result:
     """One file, link or placeholder. Raises waiting's errors, OSError, StoreError."""
     assert isinstance(step.local, Local)
     remote = step.remote if isinstance(step.remote, Remote) else None
+    if remote is not None and remote.kind is Kind.FOLDER and step.local.kind is not Kind.FOLDER:
+        remote = None  # a placeholder has a key of its own; the file's key is free
     if step.decision.loser is Side.REMOTE and remote is not None:
         shop.keeper().keep(remote.key, remote.etag, step.path)
     try:

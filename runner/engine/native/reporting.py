@@ -1,0 +1,58 @@
+"""A pass's account as the report that the worker shows. Pure."""
+
+from runner.engine.native.account import Account
+from runner.files.conflict_names import is_conflict_copy
+from runner.model.passes import Halt, Outcome, PassReport, Requests, Scope
+from runner.model.problem import Problem, Side
+
+CONFLICT = "conflict"
+_TEXT_CHARACTERS = 2000
+_THROUGH = frozenset({Outcome.DONE, Outcome.DONE_WITH_PROBLEMS})
+
+
+def report(account: Account, scope: Scope, requests: Requests, ending: PassReport) -> PassReport:
+    """ending: outcome, message, halt, retry and permanent of the pass; everything else comes from the account."""
+    hydrated = account.downloads_left == 0 if ending.outcome in _THROUGH and scope is Scope.FULL else None
+    return PassReport(
+        ending.outcome,
+        ending.message[:_TEXT_CHARACTERS],
+        uploaded=account.uploaded,
+        downloaded=account.downloaded,
+        deleted_local=account.deleted_local,
+        deleted_remote=account.deleted_remote,
+        bytes_up=account.bytes_up,
+        bytes_down=account.bytes_down,
+        files=account.files,
+        files_bytes=account.files_bytes,
+        requests=requests,
+        problems=ending.problems or tuple(account.problems.values()),
+        halt=ending.halt,
+        hydrated=hydrated,
+        way="native",
+        retry=ending.retry,
+        permanent=ending.permanent,
+        scope=scope,
+        again=account.again_soon(),
+        deferred_deletions=account.deferred_deletions,
+    )
+
+
+def through(account: Account, problems: tuple[Problem, ...] = ()) -> PassReport:
+    """The end of a pass that went through. An open conflict copy is in sync; it only waits for a person."""
+    real = [problem for problem in account.problems.values() if problem.code != CONFLICT]
+    if not real:
+        return PassReport(Outcome.DONE, "; ".join(account.notes), problems=problems)
+    kinds = sorted({problem.code for problem in real})
+    message = "; ".join([f"{len(real)} not in sync ({', '.join(kinds[:5])})", *account.notes])
+    return PassReport(Outcome.DONE_WITH_PROBLEMS, message, problems=problems)
+
+
+def halted(halt: Halt) -> PassReport:
+    return PassReport(Outcome.HALTED, halt.reason, halt=halt)
+
+
+def open_conflict(path: str, size_bytes: int, now: float) -> Problem:
+    """The copy that a conflict left: it stays named until a person has merged and removed it."""
+    original = is_conflict_copy(path) or path
+    reason = f"a version of {original} ({size_bytes} bytes) that lost a conflict: merge it, then remove the copy"
+    return Problem(path, Side.LOCAL, CONFLICT, reason, now, permanent=True)
