@@ -14,13 +14,14 @@ RUN python3 -m venv /opt/runner \
 # The AWS CLI's service descriptions compressed (its loader reads both; 120 MB become 15), its help examples left out.
 # botocore itself is only asked for credentials here, so it keeps what those need.
 COPY deploy/slim.sh deploy/slim.sh
-RUN sh deploy/slim.sh /opt/runner
+RUN sh deploy/slim.sh /opt/runner \
+ && /opt/runner/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/runner/lib
 COPY README.md LICENSE ./
 COPY runner ./runner
 RUN /opt/runner/bin/pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
     --no-deps . \
  && /opt/runner/bin/pip uninstall --yes --quiet setuptools pip \
- && /opt/runner/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/runner/lib
+ && /opt/runner/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/runner/lib/python3*/site-packages/runner
 
 FROM ${BASE}
 ARG VERSION=0.1.0

@@ -77,5 +77,5 @@ def ground(image: str, seaweed: seaweedfs.Server, tmp_path: Path, request: pytes
     tmp_path.chmod(0o755)
     yield ground
     for container in ground.started:
-        print(f"--- {container.id[:12]}\n{container.logs()[-3000:]}")
+        print(f"--- {container.id[:12]}\n{container.logs()[-3000:]}\n{container.log_file()[-3000:]}")
     ground.close()

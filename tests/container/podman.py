@@ -147,6 +147,10 @@ class Container:
         done = podman("logs", self.id)
         return done.stdout + done.stderr
 
+    def log_file(self) -> str:
+        """What /errors.log holds, also of a container that has ended (a tar of one file: good enough to read)."""
+        return podman("cp", f"{self.id}:/errors.log", "-", check=False).stdout.replace("\0", "")
+
     def stop(self, timeout_seconds: int = 40) -> int:
         """TERM, KILL after the time; the exit code."""
         podman("stop", "--time", str(timeout_seconds), self.id, timeout_seconds=timeout_seconds + 20)
