@@ -16,6 +16,7 @@ _OPEN, _CLOSE = "<Contents>", "</Contents>"
 _TEXT = r"([^<>&\x00-\x1f\x7f\ufffe\uffff]*)"  # what XML lets pass unchanged
 _TAG = re.compile(r"(<[^<>]*>)")
 _QUOTES = re.compile(r"&quot;|&#34;|\"|")
+_UNREAD = re.compile(r"<(Checksum(?:Algorithm|Type))>\w*</\1>", re.ASCII)  # Amazon: of newer objects only
 _NAMES = ("Key", "Size", "ETag", "LastModified", "StorageClass")
 
 
@@ -40,6 +41,8 @@ class _Spelling(NamedTuple):
 
 def plain_entries(text: str, decode: Callable[[str], str] | None) -> Entries | None:
     """None where the parser must be asked. decode: of keys, where the page says that they are encoded. ValueError."""
+    if "<Checksum" in text:
+        text = _UNREAD.sub("", text)
     start, end = text.find(_OPEN), text.rfind(_CLOSE) + len(_CLOSE)
     first_end = text.find(_CLOSE, start)
     if start < 0 or first_end < 0 or text.find("<?", 1) >= 0:

@@ -75,7 +75,7 @@ def _liar() -> Iterator[Liar]:
             if self.command != "HEAD":
                 self.wfile.write(reply.body)
 
-        do_GET = do_PUT = do_DELETE = do_HEAD = answer  # noqa: N815 (http.server's names)
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = answer  # noqa: N815 (http.server's names)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (http.server's name)
             return
