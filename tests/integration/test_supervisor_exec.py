@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -45,6 +46,9 @@ class Told:
 
     def lines(self) -> list[str]:
         return self.path.read_text().splitlines() if self.path.exists() else []
+
+    def told(self, words: str) -> bool:
+        return words in self.lines()
 
     def pid(self) -> int:
         first = wait_for(lambda: self.lines()[:1])[0]
@@ -139,7 +143,7 @@ def test_signals_are_passed_to_the_app_and_end_nothing_but_term(household: Start
     app.pid()
     for name in ("INT", "HUP", "QUIT", "USR1", "USR2", "WINCH", "CONT"):
         house.kill(getattr(signal, f"SIG{name}"))
-        wait_for(lambda name=name: f"SIG{name}" in app.lines())
+        wait_for(partial(app.told, f"SIG{name}"))
     assert house.stop() == 0
     assert app.lines()[-1] == "SIGTERM" or app.lines()[-2:] == ["SIGTERM", "SIGCONT"]
     assert json.loads((house.folder("a") / "stopped").read_text())["flush"] is True
@@ -154,10 +158,9 @@ def test_app_that_ignores_term_is_killed_with_its_children_and_the_flush_has_the
     os.environ["CHILD"], os.environ["PARENT"] = child, app.argv[2]
     try:
         house = _shell(household({"a": "good"}, stop_timeout=6.0, app_timeout=1.0), script)
-        pids = [
-            app.pid(),
-            int(wait_for(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text()).split()[1]),
-        ]
+        child_told = Told(tmp_path)
+        child_told.path = tmp_path / "child"
+        pids = [app.pid(), child_told.pid()]
     finally:
         del os.environ["CHILD"], os.environ["PARENT"]
     asked_at = time.monotonic()

@@ -82,7 +82,8 @@ def test_gate_without_a_timeout_waits_for_ever() -> None:
 
 def _worker(name: str, **fields: Any) -> PairWorker:
     pair = Pair(
-        name=name, bucket="bucket", folder=Path("/f"), every=Interval(min_seconds=60, max_seconds=60), mode=Mode.PULL, engine=EngineName.AWS_CLI,
+        name=name, bucket="bucket", folder=Path("/f"), mode=Mode.PULL,
+        every=Interval(min_seconds=60, max_seconds=60), engine=EngineName.AWS_CLI,
         symlinks=Symlinks.FOLLOW, watch=False, required=True,
     )  # fmt: skip
     worker = PairWorker(pair, cast(Any, FakeHouse()))
