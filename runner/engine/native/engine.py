@@ -19,7 +19,7 @@ from runner.engine.approval import approved_tokens
 from runner.engine.endpoint import endpoint_may_be_elsewhere
 from runner.engine.failures import failed, sentence
 from runner.engine.interface import Difference, Engine, PlannedAction, ServiceUnavailableError, Surroundings, TrashItem
-from runner.engine.memory_file import MemoryCorruptError, set_aside
+from runner.engine.memory_file import MemoryCorruptError
 from runner.engine.native import plan_lines, reporting, verification
 from runner.engine.native.account import Account
 from runner.engine.native.decide import Rules
@@ -144,7 +144,7 @@ class NativeEngine:
             return self._with_memory(proven.memory, proven.note, work)
         except MemoryCorruptError as error:
             proven.memory.close()
-            aside = set_aside(self._proof.private.state_path, surroundings.wall_clock())
+            aside = self._proof.distrust(surroundings.wall_clock())
             raise PassFailedError(f"the memory is corrupt and was set aside ({aside}): {error}") from None
         finally:
             proven.memory.close()

@@ -46,7 +46,7 @@ def _bucket(client: Client, pair: Pair, now: float) -> Findings:
     tried = None
     if pair.mode is not Mode.PULL and (yield from _writing(client, pair)):
         tried = yield from _promises(client, pair, now)
-    if listed:
+    if listed and (tried is not None or listed.objects > 1):  # fewer have no order
         yield list_order(in_order=listed.in_byte_order and (tried is None or tried.byte_order is not False))
     yield versioning(client, pair)
     yield _lifecycle(client, pair)

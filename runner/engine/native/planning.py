@@ -109,6 +109,12 @@ class Planner:
             self.steps.add(Step(step.path, decision, step.base, step.local, None))
             return
         self.steps.add(step, _content(step))
+        if step.action is Action.DELETE_REMOTE and step.kind is Kind.FOLDER and isinstance(step.remote, Remote):
+            # A folder may have more than one placeholder: one that stayed would bring it back.
+            for other in self.seen.placeholders(step.path):
+                if other.key != step.remote.key:
+                    remote = step.remote._replace(key=other.key, etag=other.etag)
+                    self.steps.add(Step(step.path, step.decision, step.base, step.local, remote))
 
     # ── moves ──
 
