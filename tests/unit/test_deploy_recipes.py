@@ -167,6 +167,7 @@ _RIGHTS = {
     "AbortMultipartUpload": "s3:AbortMultipartUpload", "DeleteObject": "s3:DeleteObject",
     "GetBucketVersioning": "s3:GetBucketVersioning",
     "GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration", "GetObjectTagging": "s3:GetObjectTagging",
+    "PutObjectTagging": "s3:PutObjectTagging",
 }  # fmt: skip
 _OPTIONAL = {"GetObjectAcl", "PutObjectAcl"}  # used where the bucket has ACLs at all; docs/operations.md names them
 
