@@ -52,7 +52,7 @@ class Replacement:
             moves.into_private(self.abilities, temporary, self.slot)
             try:
                 with Pinned(
-                    self.slot, "file" if self.new.finished().kind == "file" else "symlink", leases=True
+                    self.slot, "file" if self.new.finished().kind == "file" else "symlink", leases=self.abilities.lease
                 ) as mine:
                     result = self._exchange(old, mine)
             except BaseException:
@@ -213,11 +213,14 @@ class Replacement:
         """Only over our own new version that nobody has touched; else what was written late stays in the trash."""
         with (
             suppress(FileNotFoundError),
-            Pinned(self.target, self.new_entry.kind, leases=True) as mine,
+            Pinned(self.target, self.new_entry.kind, leases=self.abilities.lease) as mine,
             mine.lease() as lease,
         ):
             if lease.quiet is not Quiet.YES or not stamp.is_version(mine.state(), self.new_entry):
                 return
             if moves.link(self.abilities, self.target, temporary):
-                self.new.is_usable = True
                 os.rename(self.slot.name, self.target.name, src_dir_fd=self.slot.fd, dst_dir_fd=self.target.fd)
+                if lease.is_whole():
+                    self.new.is_usable = True
+                else:  # somebody waits to write into ours
+                    moves.into_private(self.abilities, temporary, self.slot)
