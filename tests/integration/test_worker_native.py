@@ -1,5 +1,7 @@
 """A real worker of a native pair with a scripted engine: what the engine is asked, when, and what a stop leaves."""
 
+import os
+import signal
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -182,6 +184,14 @@ def test_stop_cuts_a_pull_at_once(launch: Start) -> None:
     rig.report(activity="syncing")
     assert stopped(rig, 20)["complete"]
     assert rig.scopes() == ["full"]
+
+
+def test_lease_that_is_broken_does_not_kill_the_worker(launch: Start) -> None:
+    rig = launch("done")
+    rig.report(health="in-sync")
+    os.kill(rig.forked.pid, signal.SIGIO)
+    rig.send("sync", pass_id="1")
+    rig.until(lambda: rig.all("pass-done"))
 
 
 def test_conflicts_are_told_with_both_versions_and_their_time(launch: Start) -> None:

@@ -1,0 +1,89 @@
+"""`events`: an object that somebody else puts is here long before the next listing, through a real queue and runner."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.request import urlopen
+
+import boto3
+import pytest
+
+from tests.end_to_end.harness import runner_in
+from tests.witness import wait_until
+
+KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Any]:
+    """S3 and SQS of moto, as far as the harness wants to know of a server."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    endpoint = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: _answers(endpoint), "moto", 60)
+        yield SimpleNamespace(endpoint_url=endpoint, environment=KEYS)
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _answers(endpoint: str) -> bool:
+    try:
+        with urlopen(f"{endpoint}/moto-api/", timeout=5) as answer:
+            return int(answer.status) == 200
+    except OSError:
+        return False
+
+
+def _client(service: str, endpoint: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+    )
+
+
+def test_put_object_arrives_at_once_although_the_next_listing_is_far(moto: Any, tmp_path: Path) -> None:
+    engine = "native"
+    with closing(_client("s3", moto.endpoint_url)) as s3, closing(_client("sqs", moto.endpoint_url)) as sqs:
+        s3.create_bucket(Bucket=engine)
+        queue = sqs.create_queue(QueueName=engine)["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:123456789012:{engine}"
+        wanted = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+        s3.put_bucket_notification_configuration(Bucket=engine, NotificationConfiguration=wanted)
+        (tmp_path / "r").mkdir()
+        with runner_in(moto, tmp_path / "r") as runner:
+            pair = {"name": "w", "bucket": engine, "folder": str(tmp_path / "w"), "mode": "pull", "engine": engine}
+            runner.write_config([{**pair, "every": "1h", "events": queue}])
+            runner.start()
+            runner.wait_for("w", health="in-sync")
+            s3.put_object(Bucket=engine, Key="a b/new.txt", Body=b"hello")
+            arrived = tmp_path / "w" / "a b" / "new.txt"
+            wait_until(arrived.exists, "the object", 20)
+            assert arrived.read_bytes() == b"hello"
+            wait_until(lambda: _left(sqs, queue) == 0, "the message to be deleted", 20)
+            last = runner.pair("w")["last_pass"]
+            assert (last["trigger"], last["scope"]) == ("event", "keys")
+            assert runner.stop() == 0
+            assert os.listdir(arrived.parent) == ["new.txt"]
+
+
+def _left(sqs: Any, queue: str) -> int:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    return sum(int(attributes[name]) for name in names)
