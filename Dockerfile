@@ -38,10 +38,11 @@ ENV PATH=/opt/runner/bin:$PATH \
     XDG_RUNTIME_DIR=/dev/shm \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
+COPY entrypoint.sh /usr/local/bin/entrypoint.sh
 RUN mkdir -p /data /run/runner && chmod 1777 /data && chown 1000 /run/runner && chmod 0700 /run/runner \
- && touch /errors.log && chmod 0666 /errors.log
+ && touch /errors.log && chmod 0666 /errors.log \
+ && chmod 0755 /usr/local/bin/entrypoint.sh
 COPY --from=build /opt/runner /opt/runner
-COPY --chmod=0755 entrypoint.sh /usr/local/bin/entrypoint.sh
 VOLUME /data
 USER 1000
 STOPSIGNAL SIGTERM
