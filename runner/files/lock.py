@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import stat
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,11 +30,13 @@ class LockUnavailableError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a pair, as they said themselves: for people only, nothing is decided by it. since: epoch seconds."""
+    """Who holds a pair, as they said themselves. since: epoch seconds, for people. hydrated: the folder is complete;
+    believed while the lock is held."""
 
     host: str
     pid: int
     since: float
+    hydrated: bool = False
 
     def __str__(self) -> str:
         if not self.pid:
@@ -78,6 +80,11 @@ def try_lock(place: Private | Path, me: Holder) -> PairLock | Holder:
                 "enable locking on the mount, or keep the folder on another file system",
             ) from None
         raise LockUnavailableError(f"{shown} cannot be locked: {error.strerror}", "see the folder's rights") from None
+
+
+def tell_hydrated(private: Private, me: Holder) -> None:
+    """The holder of the lock tells who waits behind it that the folder is complete. Best effort."""
+    _write_holder(private.fd, replace(me, hydrated=True))
 
 
 def _try_lock(directory_fd: int, me: Holder) -> PairLock | Holder:
@@ -132,6 +139,7 @@ def _read_holder(directory_fd: int) -> Holder:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with os.fdopen(os.open(_HOLDER_NAME, flags, dir_fd=directory_fd), "rb") as file:
             content = json.loads(file.read(_MAX_BYTES))
-        return Holder(str(content["host"]), int(content["pid"]), float(content["since"]))
+        hydrated = content.get("hydrated") is True
+        return Holder(str(content["host"]), int(content["pid"]), float(content["since"]), hydrated)
     except (OSError, ValueError, KeyError, TypeError):
         return UNKNOWN_HOLDER

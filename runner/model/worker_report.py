@@ -59,6 +59,7 @@ class WorkerReport:
     consecutive_failures: int = 0
     halt: Halt | None = None
     holder: str | None = None  # standby: who holds the pair (host, pid, since)
+    holder_hydrated: bool = False  # standby: and its folder is complete
     watching: str = "off"  # off | events | scans (degraded, see watch_note)
     watch_note: str = ""
     way: str = ""

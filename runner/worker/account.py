@@ -41,6 +41,7 @@ class Account:
     held: bool = False
     error: str = ""
     holder: str = ""
+    holder_hydrated: bool = False
     watching: str = "off"
     watch_note: str = ""
     queue_note: str = ""
@@ -121,6 +122,7 @@ class Account:
             consecutive_failures=doing.failures,
             halt=short_halt(worst.halt) if worst else None,
             holder=self.holder or None,
+            holder_hydrated=bool(self.holder) and self.holder_hydrated,
             watching=self.watching,
             watch_note="; ".join(note for note in (self.watch_note, self.queue_note) if note),
             way=self.way,

@@ -35,6 +35,7 @@ class Opened:
 
     held: bool = False
     holder: str = ""
+    holder_hydrated: bool = False
     error: str = ""
     permanent: bool = False
     watcher: Watcher | None = None
@@ -84,6 +85,8 @@ class EngineRoom:
         assert self._possession is not None
         watcher = self._renewed_watcher(self._possession)
         report = self._report(self._possession.engine, trigger, work)
+        if report.hydrated:
+            self._possession.tell_hydrated()
         return PassResult(replace(report, scope=work.scope), watcher)
 
     def rows(self, request: Mapping[str, object]) -> Iterator[Row]:
@@ -127,7 +130,7 @@ class EngineRoom:
             self._surroundings.log("ERROR", traceback.format_exc())
             return Opened(error=f"a mistake of the runner: {error!r}; the traceback is in its log")
         if isinstance(taken, Holder):
-            return Opened(holder=str(taken))
+            return Opened(holder=str(taken), holder_hydrated=taken.hydrated)
         if taken is None:
             return Opened()
         self._possession, self._watched = taken, taken.folder

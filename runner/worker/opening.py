@@ -51,6 +51,9 @@ class Opening:
         now = clocks.read().now
         before = (self.account.held, self.account.holder, self.account.error)
         self.account.held, self.account.holder, self.account.error = opened.held, opened.holder, opened.error
+        if self.account.holder_hydrated != opened.holder_hydrated:
+            self.account.holder_hydrated = opened.holder_hydrated
+            self.reporter.changed()
         if opened.watcher:
             self.watch.take(opened.watcher)
         if opened.held:

@@ -8,14 +8,14 @@ import socket
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.config.settings import Mode, Pair
 from runner.engine.interface import Engine, Surroundings
 from runner.files.filters import Filters
 from runner.files.folder import Folder
-from runner.files.lock import Holder, PairLock, try_lock
+from runner.files.lock import Holder, PairLock, tell_hydrated, try_lock
 from runner.files.private import NAME as PRIVATE_NAME
 from runner.files.private import Private
 from runner.files.watch import Watcher
@@ -31,9 +31,16 @@ class Possession:
     private: Private
     lock: PairLock
     engine: Engine
+    me: Holder
     watcher: Watcher | None = None
     scratch: bool = False
     temporary: tempfile.TemporaryDirectory[str] | None = None
+
+    def tell_hydrated(self) -> None:
+        """For a worker in standby behind this one. Once."""
+        if not self.me.hydrated and not self.scratch:
+            tell_hydrated(self.private, self.me)
+            self.me = replace(self.me, hydrated=True)
 
     def close(self) -> None:
         """The watcher is the loop's and stays open."""
@@ -58,7 +65,8 @@ def take_possession(
         undo.callback(folder.close)
         private = Private.open(folder, pair, surroundings.state_dir)
         undo.callback(private.close)
-        lock = try_lock(private, Holder(socket.gethostname(), os.getpid(), since))
+        me = Holder(socket.gethostname(), os.getpid(), since)
+        lock = try_lock(private, me)
         if isinstance(lock, Holder):
             return lock
         undo.callback(lock.close)
@@ -68,7 +76,7 @@ def take_possession(
             undo.callback(watcher.close)
         engine = make_engine(surroundings, folder, private, lock.fd)
         undo.pop_all()
-    return Possession(folder, private, lock, engine, watcher)
+    return Possession(folder, private, lock, engine, me, watcher)
 
 
 def take_scratch(surroundings: Surroundings, make_engine: EngineFactory) -> Possession | None:
@@ -98,12 +106,13 @@ def take_scratch(surroundings: Surroundings, make_engine: EngineFactory) -> Poss
         fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         private = Private(place, fd, state_dir=None, read_only_source=False)
         undo.callback(private.close)
-        lock = try_lock(private, Holder(socket.gethostname(), os.getpid(), 0.0))
+        me = Holder(socket.gethostname(), os.getpid(), 0.0)
+        lock = try_lock(private, me)
         assert isinstance(lock, PairLock)
         undo.callback(lock.close)
         engine = make_engine(surroundings, folder, private, lock.fd)
         undo.pop_all()
-    return Possession(folder, private, lock, engine, None, scratch=True, temporary=temporary)
+    return Possession(folder, private, lock, engine, me, None, scratch=True, temporary=temporary)
 
 
 def is_watched(pair: Pair) -> bool:
