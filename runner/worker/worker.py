@@ -7,7 +7,7 @@ thread. Sleeps until the next thing is due.
 import faulthandler
 import os
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from random import Random
 
@@ -25,6 +25,7 @@ from runner.worker.engine_thread import EngineThread
 from runner.worker.event_desk import EventDesk, QueueCredentials
 from runner.worker.folder_watch import FolderWatch
 from runner.worker.hang_guard import HangGuard
+from runner.worker.inbox import Inbox
 from runner.worker.logging import WorkerLog
 from runner.worker.loop import Loop
 from runner.worker.on_change import OnChange
@@ -34,7 +35,7 @@ from runner.worker.possession import EngineFactory
 from runner.worker.reporter import Reporter
 from runner.worker.supervisor_line import SupervisorLine
 from runner.worker.surroundings import Lending
-from runner.worker.triggers import Order, Request, Triggers
+from runner.worker.triggers import Order, Triggers
 
 LONGEST_SLEEP_SECONDS = 60.0
 FAREWELL_SECONDS = 1.0
@@ -77,14 +78,6 @@ class Worker:
         self._thread = EngineThread(self._loop.post, self._mistake)
         self._watch = FolderWatch(self._loop, self._local_change, self._watch_trouble, prompt=self._triggers.native)
         self._make_desks(moment)
-        self._inbox: Mapping[str, Callable[[Message, Moment], None]] = {
-            "sync": self._on_sync,
-            "pause": self._on_pause,
-            "resume": self._on_resume,
-            "stop": self._on_stop,
-            "approve": self._on_approve,
-            "slot": lambda _message, _moment: self._lending.slot_granted(),
-        }
 
     def _make_desks(self, moment: Moment) -> None:
         log, one_shot = self._log.log, self._one_shot
@@ -136,6 +129,16 @@ class Worker:
             say=self._line.send,
             over=lambda: self._leave(ExitCode.OK),
             one_shot=one_shot,
+        )
+        self._inbox = Inbox(
+            triggers=self._triggers,
+            passes=self._passes,
+            opening=self._opening,
+            departure=self._departure,
+            lending=self._lending,
+            clients=self._clients,
+            events=self._events,
+            reporter=self._reporter,
         )
 
     # ── the loop ──
@@ -202,65 +205,10 @@ class Worker:
             times.append(self._triggers.next_at(moment) if self._can_start else None)
         return min(at for at in times if at is not None)
 
-    # ── messages ──
+    # ── what happened ──
 
     def _take(self, received: Received) -> None:
-        if received.type == "client":
-            self._on_client(received.message, received.fds)
-        elif received.type == "service":
-            self._lending.service_arrived(str(received.message.get("name")), received.fds)
-        else:
-            for fd in received.fds:
-                os.close(fd)
-            if received.type in self._inbox:
-                self._inbox[received.type](received.message, clocks.read())
-
-    def _on_sync(self, message: Message, moment: Moment) -> None:
-        request = Request(
-            str(message.get("pass_id") or ""),
-            outside_slots=bool(message.get("outside_slots")),
-            wait_for_lock=bool(message.get("wait")),
-        )
-        self._triggers.request(request)
-        if self._departure.stopping:
-            self._passes.refuse("the worker stops")
-        elif self._triggers.paused:
-            self._passes.refuse(f"paused: `runner resume {self._pair.name}` first")
-        else:
-            self._opening.wish(moment.now)
-
-    def _on_pause(self, _message: Message, _moment: Moment) -> None:
-        self._triggers.paused = True
-        if self._passes.running and not self._departure.stopping:
-            self._lending.cut()
-        self._passes.refuse("paused")
-        self._reporter.changed()
-
-    def _on_resume(self, _message: Message, _moment: Moment) -> None:
-        self._triggers.paused = False
-        self._reporter.changed()
-
-    def _on_approve(self, message: Message, moment: Moment) -> None:
-        self._lending.token = str(message.get("token") or "")
-        self._triggers.approve()
-        self._opening.wish(moment.now)
-
-    def _on_stop(self, message: Message, moment: Moment) -> None:
-        timeout = message.get("timeout_seconds")
-        timeout_seconds = float(timeout) if isinstance(timeout, int | float) else 0.0
-        self._events.stop()
-        self._departure.begin(moment, timeout_seconds, flush=bool(message.get("flush")))
-
-    def _on_client(self, message: Message, fds: tuple[int, ...]) -> None:
-        request = message.get("request")
-        self._clients.take(
-            request if isinstance(request, dict) else {},
-            fds,
-            busy=self._passes.running is not None,
-            ended=self._reporter.changed,
-        )
-
-    # ── what happened ──
+        self._inbox.take(received)
 
     def _opened(self, opened: Opened) -> None:
         self._account.watching, self._account.watch_note = self._watch.word, self._watch.note
