@@ -6,7 +6,7 @@ at what moved on, and the end when it is asked for or when the server is gone.
 
 import errno
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 from runner.engine.native.second_look import Ended, carry_out
 from runner.engine.native.steps import Phase, Step, Steps
@@ -24,7 +24,7 @@ _OF_ONE_PATH = frozenset(
 )
 
 
-def run_phase(shop: Workshop, pool: ThreadPoolExecutor, steps: Iterator[Step], width: int) -> Iterator[Ended]:
+def run_phase(shop: Workshop, pool: Executor, steps: Iterator[Step], width: int) -> Iterator[Ended]:
     """Ends come as they happen. Raises what ends the whole pass: after a moment, so that what runs can end well."""
     running: set[Future[Ended]] = set()
     fatal: Exception | None = None

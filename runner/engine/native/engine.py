@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,16 +50,25 @@ def create(surroundings: Surroundings, folder: Folder, private: Private, lock_fd
 class NativeEngine:
     """See engine.interface.Engine."""
 
-    def __init__(self, surroundings: Surroundings, folder: Folder, private: Private, lock_fd: int) -> None:
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        folder: Folder,
+        private: Private,
+        lock_fd: int,
+        server: Server | None = None,
+        pool: Executor | None = None,
+    ) -> None:
+        """server, pool: other doors to the bucket and to threads, for tests."""
         self._surroundings = surroundings
         self._pair = surroundings.pair
         self._proof = FolderProof(
             surroundings.pair, folder, private, lock_fd, surroundings.state_dir, memory_class=Memory
         )
-        self._server = Server(surroundings)
+        self._server = server or Server(surroundings)
         self._tree: Tree | None = None
         self._tree_fd = -1
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = pool
 
     def run_pass(self, trigger: Trigger, work: Work = WHOLE) -> PassReport:
         """One pass; what can go wrong outside is in the report."""
@@ -276,7 +285,7 @@ class NativeEngine:
             tree.close()
             tree.trash.close()
 
-    def _threads(self) -> ThreadPoolExecutor:
+    def _threads(self) -> Executor:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(max_workers=self._pair.concurrency, thread_name_prefix="step")
         return self._pool

@@ -4,7 +4,7 @@ Changes nothing outside the tables of this pass. Decisions that need a look (a h
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 
 from runner.engine.native import moves
@@ -41,7 +41,7 @@ class Planner:
     steps: Steps
     looker: Looker
     filters: Filters
-    pool: ThreadPoolExecutor
+    pool: Executor
     check_stop: Callable[[], None]
     done: Callable[[Ended], None]
     read_only: bool = False

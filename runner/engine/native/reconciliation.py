@@ -5,7 +5,7 @@ and a proven listing alone, never from an event.
 """
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 from runner.config.settings import Mode
@@ -47,7 +47,7 @@ class Reconciliation:
     seen: Observation
     folder: Folder
     account: Account
-    pool: ThreadPoolExecutor
+    pool: Executor
     read_only: bool = False
     approved: tuple[str, ...] = ()
     deadline: float | None = None
