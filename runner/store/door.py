@@ -58,10 +58,16 @@ class ContentHeaders:
             headers.get("content-type"),
             headers.get("cache-control"),
             headers.get("content-disposition"),
-            headers.get("content-encoding"),
+            _kept_encoding(headers.get("content-encoding")),
             headers.get("content-language"),
             headers.get("expires"),
         )
+
+
+def _kept_encoding(text: str | None) -> str | None:
+    """Without `aws-chunked`, which is of a request's body; some servers keep it, and would take a copy for chunked."""
+    kept = [part.strip() for part in (text or "").split(",") if part.strip() != "aws-chunked"]
+    return ",".join(kept) or None
 
 
 class ObjectStore(Protocol):

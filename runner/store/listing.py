@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
 from runner.model.names import printable
-from runner.store.entries import plain_entries
+from runner.store.entries import Entries, plain_entries
 from runner.store.errors import StoreError, UnprovenListingError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ PAGE_BYTES = 16 * 1024 * 1024
 _MAX_TAGS = 120_000  # a page of 1,000 keys has about 20,000; bounds memory and depth of whatever is no listing
 _MAX_EMPTY_PAGES = 100  # a server may skip delete markers page by page, but not for ever
 _ROOT = "ListBucketResult"
+_ENCODED = "<EncodingType>url</EncodingType>"
 
 
 class ObjectInfo(NamedTuple):
@@ -52,42 +53,43 @@ class Page:
 def parse_page(body: bytes, *, bucket: str, prefix: str) -> Page:
     """Raises UnprovenListingError for anything that is not a complete page of this bucket and prefix."""
     text = _text(body)
-    encoded = "<EncodingType>url</EncodingType>" in text
     try:
-        quick = plain_entries(text, _decoded if encoded else None)
-    except ValueError as error:
-        raise _incomplete(bucket, error) from error
-    root = _root(text if quick is None else quick.rest)
+        quick = plain_entries(text, _decoded if _ENCODED in text else None)
+        root = _root(text if quick is None else quick.rest)
+        if quick is not None and not _stands_for_entries(root, encoded=_ENCODED in text):
+            quick, root = None, _root(text)
+        if root is None:
+            raise _unproven(bucket, _what_it_is(body))
+        return _page(root, quick, bucket, prefix)
+    except (KeyError, ValueError) as error:
+        raise _unproven(bucket, f"an entry is not complete ({type(error).__name__}: {error})") from error
+
+
+def _stands_for_entries(root: ElementTree.Element | None, *, encoded: bool) -> bool:
+    """Whether the entries that were taken out were the root's own children, and the only ones, and spelled as said."""
     if root is None:
-        raise _unproven(bucket, _what_it_is(body))
-    namespace, _, name = root.tag.rpartition("}")
+        return False
+    space = root.tag[: root.tag.rfind("}") + 1]
+    said = [child.text for child in root if child.tag == f"{space}EncodingType"]
+    return len(root.findall(f"{space}Contents")) == 1 and said == (["url"] if encoded else said[:0])
+
+
+def _page(root: ElementTree.Element, quick: Entries | None, bucket: str, prefix: str) -> Page:
+    space, name = root.tag[: root.tag.rfind("}") + 1], root.tag[root.tag.rfind("}") + 1 :]
     if name != _ROOT:
         raise _unproven(bucket, f"the answer is a <{printable(name)[:60]}>, not a <{_ROOT}>")
-    space = f"{namespace}}}" if namespace else ""
-    entries = root.findall(f"{space}Contents")
     tops = {child.tag[len(space) :]: child.text or "" for child in root}
-    if quick is not None and (len(entries) != 1 or (tops.get("EncodingType") == "url") is not encoded):
-        quick, root = None, _root(text)
-        assert root is not None  # it was well-formed without its entries, and each of them is
-        entries = root.findall(f"{space}Contents")
     encoded = tops.get("EncodingType") == "url"
     token = _proven_head(tops, bucket, prefix, encoded=encoded)
+    entries = root.findall(f"{space}Contents")
     count = len(entries) if quick is None else len(quick.keys)
     if tops.get("KeyCount") != str(count):
         raise _unproven(bucket, f"KeyCount is {tops.get('KeyCount', 'missing')!r} but {count} keys came")
     if quick is not None:
         columns = (quick.keys, quick.sizes, quick.etags, quick.moments, quick.classes)
         return Page(tuple(map(ObjectInfo, *columns)), token)
-    try:
-        tags = _Tags(space)
-        objects = tuple([_object(entry, tags, encoded=encoded) for entry in entries])
-    except (KeyError, ValueError) as error:
-        raise _incomplete(bucket, error) from error
-    return Page(objects, token)
-
-
-def _incomplete(bucket: str, error: Exception) -> UnprovenListingError:
-    return _unproven(bucket, f"an entry is not complete ({type(error).__name__}: {error})")
+    tags = _Tags(space)
+    return Page(tuple([_object(entry, tags, encoded=encoded) for entry in entries]), token)
 
 
 def _text(body: bytes) -> str:

@@ -143,6 +143,16 @@ def test_lost_answer_to_a_delete_is_deleted(unlucky: Client, proxy: SwallowingPr
     assert unlucky.delete("k", if_match=first.etag) == "gone"
 
 
+def test_requests_of_many_threads_are_all_counted(client: Client) -> None:
+    before = client.requests
+    with ThreadPoolExecutor(10) as pool:
+        written = list(pool.map(lambda number: put(client, f"k{number}", b"x", None), range(100)))
+        bodies = list(pool.map(lambda number: client.get_small(f"k{number}", max_bytes=9, etag=None), range(100)))
+    assert len({info.key for info, _body in bodies}) == len(written) == 100
+    after = client.requests
+    assert (after.puts - before.puts, after.gets - before.gets) == (100, 100)
+
+
 def test_delete_leaves_another_version(client: Client) -> None:
     first = put(client, "k", b"1", None)
     second = put(client, "k", b"2", first.etag)
