@@ -104,7 +104,7 @@ class Ground:
             target = stack.enter_context(self.parent(path))
             return Held(target, stack.enter_context(Pinned(target, expected.kind, leases=self._leases)))
         except OSError as error:
-            if error.errno in ABSENT:
+            if error.errno in ABSENT or error.errno == errno.EXDEV:  # being moved out of the folder: openat2(2)
                 return None
             raise
 

@@ -14,7 +14,8 @@ from runner.files.scan_result import Entry
 __all__ = ["GULP_BYTES", "ChangedError", "OpenFile", "Quiet"]
 
 GULP_BYTES = 1 << 20  # a lease may be held across the read of so much
-_NOT_THAT_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO})
+# EXDEV: openat2(2) saw it being moved out of the folder while it walked there.
+_NOT_THAT_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EXDEV})
 
 
 class ChangedError(Exception):

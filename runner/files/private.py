@@ -117,6 +117,7 @@ class Private:
         """A new descriptor of `tmp` or `trash`, made when missing (0700). Raises OSError, ELOOP for a planted link."""
         with suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=self.fd)
+            os.fsync(self.fd)  # what will lie in it must not be lost with its name
         return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.fd)
 
     def close(self) -> None:

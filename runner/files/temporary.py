@@ -3,6 +3,7 @@
 Never in the user's folder; what a dead pass left behind is swept by name.
 """
 
+import errno
 import os
 import secrets
 import threading
@@ -34,6 +35,8 @@ class Temporary:
         self._target = target
         self._fd = -1
         self._lock = threading.Lock()
+        self._writers = 0
+        self._is_closing = False
         if target is None:
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._fd = os.open(self.name, flags, 0o600, dir_fd=directory_fd)
@@ -42,12 +45,16 @@ class Temporary:
             self.entry = self._look()
 
     def write_at(self, offset: int, data: bytes) -> None:
-        """All of it, or OSError (ENOSPC, EDQUOT, EIO). Thread-safe."""
+        """All of it, or OSError (ENOSPC, EDQUOT, EIO; EBADF when it is finished or discarded). Thread-safe."""
         view = memoryview(data)
-        while view:
-            done = os.pwrite(self._fd, view, offset)
-            offset += done
-            view = view[done:]
+        fd = self._lend()
+        try:
+            while view:
+                done = os.pwrite(fd, view, offset)
+                offset += done
+                view = view[done:]
+        finally:
+            self._give_back()
 
     def copy_from(self, fd: int) -> None:
         """All that an open file holds. Raises OSError."""
@@ -71,6 +78,10 @@ class Temporary:
         if self._target is not None:
             return self._finish_link(mtime_ns, uid, gid)
         try:
+            with self._lock:
+                self._is_closing = True
+                if self._writers:
+                    raise RuntimeError("a temporary is finished when all of it is written")
             refused = self._dress(mode, mtime_ns, self._rights.owner(uid, gid))
             os.fsync(self._fd)
             self.entry = stamp.entry_of(self.name, os.fstat(self._fd))
@@ -86,10 +97,8 @@ class Temporary:
     def discard(self) -> None:
         """Removes it, unless it has its place. Never raises."""
         with self._lock:
-            if self._fd >= 0:
-                with suppress(OSError):
-                    os.close(self._fd)
-                self._fd = -1
+            self._is_closing = True
+            self._close_unused()
             if self.is_usable:
                 self.is_usable = False
                 with suppress(OSError):
@@ -106,6 +115,26 @@ class Temporary:
 
     def __exit__(self, *_: object) -> None:
         self.discard()
+
+    def _lend(self) -> int:
+        """The descriptor, which stays open until it is given back: its number must never become another file's."""
+        with self._lock:
+            if self._is_closing or self._fd < 0:
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF), self.name)
+            self._writers += 1
+            return self._fd
+
+    def _give_back(self) -> None:
+        with self._lock:
+            self._writers -= 1
+            if self._is_closing:
+                self._close_unused()
+
+    def _close_unused(self) -> None:
+        if self._writers == 0 and self._fd >= 0:
+            with suppress(OSError):
+                os.close(self._fd)
+            self._fd = -1
 
     def _dress(self, mode: int | None, mtime_ns: int | None, owner: tuple[int, int]) -> tuple[str, ...]:
         """Owner first: chown(2) takes mode bits away."""

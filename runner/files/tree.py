@@ -127,8 +127,11 @@ class Tree:
                 return Replaced(ReplaceResult.BUSY)
             with self.trash.slot(path, now) as slot:
                 act = Replacement(self.abilities, held.target, Name(slot.fd, slot.name), new, expected)
-                result = act.run(held.old)
-                self._left_in(slot, discard=result is ReplaceResult.DONE)
+                result = ReplaceResult.CHANGED
+                try:
+                    result = act.run(held.old)
+                finally:
+                    self._left_in(slot, discard=result is ReplaceResult.DONE)
             self._ground.touched.note(beneath.split(path)[0])
             if result is not ReplaceResult.DONE:
                 return Replaced(result)

@@ -7,6 +7,7 @@ process itself, which tells exactly what it destroyed.
 import hashlib
 import os
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -293,6 +294,39 @@ def test_place_beside_others_has_one_winner_and_overwrites_nobody(base: Path) ->
         assert not ours & theirs
         for name in theirs:
             assert (home.root / f"file-{name}").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("trash_off", [False, True])
+def test_many_threads_at_once_do_not_disturb_each_other(base: Path, *, trash_off: bool) -> None:
+    with tree_in(base, trash_off=trash_off) as home:
+        failed: list[BaseException] = []
+
+        def work(thread: int) -> None:
+            try:
+                for number in range(60):
+                    path = f"d/{number % 3}/{thread}"
+                    results: Counter[str] = Counter()
+                    replace_once(home, path, sealed(f"{thread}-{number}"), results)
+                    assert results.total() == results["placed"] + results["done"]
+                    if number % 5 == 4:
+                        entry = home.tree.look(path)
+                        assert entry is not None
+                        assert home.tree.remove(path, entry, NOW + number * 30)
+                    home.tree.sync()
+            except BaseException as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
+        assert all(is_whole(data) for data in home.visible().values())
+        values = [name_of(data) for data in [*home.visible().values(), *home.trashed().values()]]
+        assert len(values) == (len(home.visible()) if trash_off else 8 * 60)
+        assert len(set(values)) == len(values)
+        assert home.temporaries() == []
 
 
 def test_links_planted_in_the_way_lead_nowhere(base: Path) -> None:

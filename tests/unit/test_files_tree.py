@@ -382,6 +382,18 @@ def test_write_at_from_many_threads_makes_one_whole_file(home: TreeInFolder) -> 
     assert home.visible()["file"] == b"".join(blocks)
 
 
+def test_write_at_after_discard_touches_no_other_file(home: TreeInFolder) -> None:
+    made = home.tree.temporary()
+    made.write_at(0, b"x")
+    made.discard()
+    with (home.root / "other").open("wb"), pytest.raises(OSError, match="Bad file descriptor"):
+        made.write_at(0, b"late")
+    finished = new(home.tree)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        finished.write_at(0, b"late")
+    assert home.visible() == {"other": b""}
+
+
 # ── replace ──
 
 
