@@ -139,7 +139,7 @@ def _read_holder(directory_fd: int) -> Holder:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with os.fdopen(os.open(_HOLDER_NAME, flags, dir_fd=directory_fd), "rb") as file:
             content = json.loads(file.read(_MAX_BYTES))
-        hydrated = content.get("hydrated") is True
-        return Holder(str(content["host"]), int(content["pid"]), float(content["since"]), hydrated)
+        host, pid, since = str(content["host"]), int(content["pid"]), float(content["since"])
+        return Holder(host, pid, since, content.get("hydrated") is True)
     except (OSError, ValueError, KeyError, TypeError):
         return UNKNOWN_HOLDER
