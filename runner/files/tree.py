@@ -274,7 +274,10 @@ class Tree:
         if entry is None or left is None:
             return entry
         if (left.inode, left.size, left.mtime_ns) == (expected.inode, expected.size, expected.mtime_ns):
-            self.remove(path, left, time.time())  # the trash is named by the hour of the day, nothing is decided by it
+            try:
+                self.remove(path, left, time.time())  # names the trash's batch, nothing is decided by it
+            except BusyError:
+                return None  # both names lead to it, nothing is lost; the next look tells
         return self.look(new_path)
 
     def _copy_aside(self, expected: Entry, old: Pinned, new_path: str) -> Entry | None:
