@@ -12,7 +12,7 @@ from typing import Any
 from runner.config.assembly import assemble
 from runner.config.document import Document
 from runner.config.problems import ConfigError, ConfigProblem
-from runner.config.settings import EngineName, Mode, Pair, Settings, Symlinks
+from runner.config.settings import Mode, Settings
 
 # the pair's or logging's key -> variable; upper-case spellings count too
 _VARIABLES = {
@@ -64,28 +64,6 @@ def settings_from_environment(environment: Mapping[str, str]) -> Settings | None
     if "exclude" in given:
         given["exclude"] = [pattern.strip() for pattern in given["exclude"].split(",") if pattern.strip()]
     return _settings(given, _Source("environment", _VARIABLES), environment)
-
-
-def until_two_way(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
-    """Two-way pairs as push without deletions, with a sentence for each; for seed flags and environment only."""
-    pairs, notices = [], []
-    for pair in settings.pairs:
-        if pair.mode is Mode.TWO_WAY:
-            notices.append(f"{pair.name}: two-way is not in this version yet; it runs as push without deletions")
-        pairs.append(_as_push(pair) if pair.mode is Mode.TWO_WAY else pair)
-    return settings.model_copy(update={"pairs": tuple(pairs)}), tuple(notices)
-
-
-def _as_push(pair: Pair) -> Pair:
-    return pair.model_copy(
-        update={
-            "mode": Mode.PUSH,
-            "engine": EngineName.AWS_CLI,
-            "delete": False,
-            "symlinks": Symlinks.FOLLOW,
-            "required": False,
-        }
-    )
 
 
 @dataclass(frozen=True, slots=True)

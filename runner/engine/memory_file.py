@@ -173,7 +173,7 @@ class MemoryFile:
     def dated(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
         """The problems of a pass with the time each was first seen; remembers exactly these for the next pass."""
         found = {(problem.side, problem.code, problem.path): problem for problem in problems}
-        known = self._known_problems()
+        known = self.known_problems()
         dated = {key: replace(problem, since=known.get(key, problem.since)) for key, problem in found.items()}
         if dated.keys() != known.keys():
             with self.writing():
@@ -182,7 +182,7 @@ class MemoryFile:
                 self.connection.executemany("INSERT INTO problems VALUES (?, ?, ?, ?)", rows)
         return tuple(dated.values())
 
-    def _known_problems(self) -> dict[tuple[Side, str, str], float]:
+    def known_problems(self) -> dict[tuple[Side, str, str], float]:
         with corruption_recognised():
             rows = self.connection.execute("SELECT side, code, path, since FROM problems").fetchall()
         try:

@@ -2,8 +2,14 @@
 
 import os
 import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from runner.model.passes import Outcome, PassReport, Scope
+from runner.store.client import Client
+from runner.store.door import Written
 from tests.integration.native_engine import BucketWitness, MakeRunner, Runner, credential_process, runner, there
 
 __all__ = ["credential_process", "runner", "there"]
@@ -95,9 +101,7 @@ def test_two_way_edit_beats_delete_in_both_directions(runner: MakeRunner, there:
     assert_quiet(a, b)
 
 
-def test_two_way_lost_memory_deletes_nothing_and_adopts_what_is_equal(
-    runner: MakeRunner, there: BucketWitness
-) -> None:
+def test_two_way_lost_memory_deletes_nothing_and_adopts_what_is_equal(runner: MakeRunner, there: BucketWitness) -> None:
     a = runner("a")
     (a.path / "same").write_bytes(b"same")
     (a.path / "gone-there").write_bytes(b"1")
@@ -215,3 +219,24 @@ def test_two_way_emptied_folder_halts(runner: MakeRunner, there: BucketWitness) 
     a.token = report.halt.token
     assert a.sync().deleted_remote == 12
     assert there.files() == {}
+
+
+def test_two_way_file_rewritten_right_after_its_upload_is_no_conflict(
+    runner: MakeRunner, there: BucketWitness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = runner("a")
+    file: Path = a.path / "f"
+    file.write_bytes(b"one")
+    put_small = Client.put_small
+
+    def put_then_write(self: Client, key: str, body: bytes, **options: Any) -> Written:
+        written = put_small(self, key, body, **options)
+        file.write_bytes(body + b"+")
+        return written
+
+    monkeypatch.setattr(Client, "put_small", put_then_write)
+    a.sync()
+    monkeypatch.undo()
+    done(a.sync())
+    assert a.files() == there.files() == {"f": b"one+"}
+    assert_quiet(a)

@@ -7,8 +7,8 @@ import pytest
 
 from runner.config import seed
 from runner.config.loading import ConfigError
-from runner.config.seed import settings_from_environment, settings_from_flags, until_two_way
-from runner.config.settings import EmptyFolders, EngineName, Interval, Mode, Settings, Symlinks
+from runner.config.seed import settings_from_environment, settings_from_flags
+from runner.config.settings import EmptyFolders, EngineName, Interval, Mode, Settings
 
 
 def flags(
@@ -107,21 +107,3 @@ def test_environment_delete_of_a_two_way_pair_is_heeded_by_nobody() -> None:
     settings = settings_from_environment({"s3_bucket": "my-bucket", "delete": "false"})
     assert settings is not None
     assert settings.pairs[0].mode is Mode.TWO_WAY
-
-
-def test_until_two_way_pushes_without_deletions_and_says_so() -> None:
-    settings, notices = until_two_way(flags())
-    (pair,) = settings.pairs
-    assert (pair.mode, pair.engine, pair.delete, pair.symlinks) == (
-        Mode.PUSH,
-        EngineName.AWS_CLI,
-        False,
-        Symlinks.FOLLOW,
-    )
-    assert notices == ("x: two-way is not in this version yet; it runs as push without deletions",)
-
-
-def test_until_two_way_leaves_other_pairs_alone() -> None:
-    settings = settings_from_environment({"s3_bucket": "my-bucket", "mode": "pull"})
-    assert settings is not None
-    assert until_two_way(settings) == (settings, ())

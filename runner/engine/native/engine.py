@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from runner.config.settings import Mode, Pair, Share
@@ -20,7 +21,7 @@ from runner.engine.endpoint import endpoint_may_be_elsewhere
 from runner.engine.failures import failed, sentence
 from runner.engine.interface import Difference, Engine, PlannedAction, ServiceUnavailableError, Surroundings, TrashItem
 from runner.engine.memory_file import MemoryCorruptError
-from runner.engine.native import plan_lines, reporting, verification
+from runner.engine.native import plan_lines, reporting, trash_commands, verification
 from runner.engine.native.account import Account
 from runner.engine.native.decide import Rules
 from runner.engine.native.looking import Looker
@@ -38,6 +39,7 @@ from runner.files.trash import Trash
 from runner.files.tree import Tree
 from runner.model.errors import UserError
 from runner.model.passes import WHOLE, Halt, Outcome, PassReport, Requests, Scope, Trigger, Work
+from runner.model.problem import Problem
 from runner.store.capabilities import Capabilities
 from runner.store.errors import CredentialsRejectedError, StoppedError, StoreError
 
@@ -102,35 +104,28 @@ class NativeEngine:
         with self._looking() as one:
             yield from verification.differences(one, content=content)
 
+    def conflicts(self) -> Iterator[Problem]:
+        """The open conflict copies, from memory alone. Raises UserError."""
+        memory, _path = self._proof.look()
+        try:
+            known = memory.known_problems()
+            for path, _base in memory.conflicts():
+                found = reporting.open_conflict(path, self._surroundings.wall_clock())
+                yield replace(found, since=known.get((found.side, found.code, path), found.since))
+        except MemoryCorruptError as error:
+            raise UserError(str(error)) from None
+        finally:
+            memory.close()
+
     def trash_list(self) -> Iterator[TrashItem]:
         """Both sides', each newest first. Raises UserError."""
-        trash = Trash(self._proof.folder, self._proof.private, self._pair.trash)
-        try:
-            for item in trash.items():
-                yield TrashItem("local", item.path, item.size_bytes, item.trashed_at, item.stored_as)
-        except OSError as error:
-            raise UserError(f"the local trash cannot be read: {sentence(error)}") from None
-        finally:
-            trash.close()
-        for remote, _info in remote_trash.items(self._server.client(), self._pair):
-            yield remote
+        with self._trash() as trash:
+            yield from trash_commands.items(trash, self._server.client(), self._pair)
 
     def trash_restore(self, path: str | None) -> list[str]:
         """From the local trash, and from the bucket's. Raises UserError when nothing could be put back."""
-        refusal: UserError | None = None
-        restored: list[str] = []
-        trash = Trash(self._proof.folder, self._proof.private, self._pair.trash)
-        try:
-            restored = trash.restore(path)
-        except UserError as error:
-            refusal = error
-        finally:
-            trash.close()
-        client = self._server.client()
-        there = remote_trash.restore(client, self._pair, path)
-        if not restored and not there and refusal is not None:
-            raise UserError(refusal.message, remote_trash.other_place(client, self._pair, path) or refusal.hint)
-        return restored + [found for found in there if found not in restored]
+        with self._trash() as trash:
+            return trash_commands.restore(trash, self._server.client(), self._pair, path)
 
     def close(self) -> None:
         if self._pool is not None:
@@ -194,8 +189,8 @@ class NativeEngine:
             memory.spend_plan(token)
         if work.scope is not Scope.FULL:
             return reporting.through(account)
-        for path, base in memory.conflicts():
-            found = reporting.open_conflict(path, base.size, account.now)
+        for path, _base in memory.conflicts():
+            found = reporting.open_conflict(path, account.now)
             account.problems[found.side, found.code, found.path] = found
         return reporting.through(account, memory.dated(account.problems.values()))
 
@@ -299,6 +294,14 @@ class NativeEngine:
         if not endpoint_may_be_elsewhere(pair, os.environ):
             return pair
         return pair.model_copy(update={"endpoint_url": self._server.endpoint_url()})
+
+    @contextmanager
+    def _trash(self) -> Iterator[Trash]:
+        trash = Trash(self._proof.folder, self._proof.private, self._pair.trash)
+        try:
+            yield trash
+        finally:
+            trash.close()
 
     @contextmanager
     def _looking(self) -> Iterator[Reconciliation]:

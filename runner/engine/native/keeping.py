@@ -50,6 +50,7 @@ def _local_steps_aside(shop: Workshop, path: str, local: Local, remote: Remote) 
     return Result(
         {path: base_of(entry, remote, sha256)},
         follow_up=(copy,) if copy else (),
+        conflict_copies=(copy,) if copy else (),
         downloaded=1,
         bytes_down=remote.size,
         note=note,
@@ -64,7 +65,7 @@ def _remote_steps_aside(shop: Workshop, path: str, remote: Remote) -> Result:
         if shop.tree.place(copy, temporary) is None:
             raise MovedOnError(copy, Side.LOCAL)
     note = f"{path}: changed on both sides; the version of the bucket goes on as {copy}"
-    return Result(follow_up=(copy, path), downloaded=1, bytes_down=remote.size, note=note)
+    return Result(follow_up=(copy, path), conflict_copies=(copy,), downloaded=1, bytes_down=remote.size, note=note)
 
 
 def _make_way(shop: Workshop, path: str, local: Local) -> Result:

@@ -76,6 +76,7 @@ class Looker:
             with self.reader.open(path, local, snapshot=snapshot) as file:
                 for block in blocks(file, local.size):
                     digester.update(block)
+                self.reader.check_same(path, file, snapshot=snapshot)
         local = local._replace(sha256=digester.sha256)
         told = contents_tell(digester, remote)
         if told is None and not is_archived(remote):

@@ -200,11 +200,10 @@ class Observation:
         """A file, link or empty folder lies below."""
         return self._has_below("scratch.here", path)
 
-    def has_below_remote(self, path: str) -> bool:
-        """An object lies below the folder; its own placeholder is none of them."""
-        if self._assumed:
-            return self._has_below("main.base", path)
-        return self._has_below("scratch.there", path) or self._has_below("scratch.marks", path)
+    def has_below_remote(self, path: str, besides: str = "") -> bool:
+        """An object lies below the folder; its own placeholder is none of them. besides: SQL of paths not to count."""
+        tables = ("main.base",) if self._assumed else ("scratch.there", "scratch.marks")
+        return any(self._has_below(table, path, besides) for table in tables)
 
     def placeholders(self, path: str) -> list[Placeholder]:
         """Every object that stands for the folder: all of them go when it goes."""
@@ -231,10 +230,11 @@ class Observation:
         self.flush()
         return int(self._connection.execute(sql).fetchone()[0] or 0)
 
-    def _has_below(self, table: str, path: str) -> bool:
+    def _has_below(self, table: str, path: str, besides: str = "") -> bool:
         self.flush()
         first, end = below_range(path)
         upper = "AND path < :end" if end is not None else ""
+        upper += f" AND path NOT IN ({besides})" if besides else ""
         sql = f"SELECT 1 FROM {table} WHERE path > :first {upper} LIMIT 1"
         with corruption_recognised():
             return self._connection.execute(sql, {"first": first, "end": end}).fetchone() is not None

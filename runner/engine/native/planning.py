@@ -13,7 +13,7 @@ from runner.engine.native.facts import Kind, Local, Remote
 from runner.engine.native.looking import Looker
 from runner.engine.native.observation import Candidate, Observation
 from runner.engine.native.second_look import Ended, book
-from runner.engine.native.steps import Phase, Step, Steps
+from runner.engine.native.steps import REMOVED_THERE, Phase, Step, Steps
 from runner.engine.native.waiting import BusyError, MovedOnError, NotQuietError, StepProblemError
 from runner.files.filters import Filters, always_excluded
 from runner.model.problem import Side
@@ -46,11 +46,26 @@ class Planner:
     done: Callable[[Ended], None]
     read_only: bool = False
     decided: int = field(default=0)
+    _contested: list[Step] = field(default_factory=list)
 
     def plan(self) -> None:
         """Raises PassStoppedError, StoreError, OSError."""
         for ended in self._settled(self.seen.candidates()):
             self.take(ended)
+        for step in self._contested:
+            late = self.in_the_place_of_a_folder(step)
+            self.steps.add(late, phase=Phase.LATE_UPLOADS if late is step else None)
+
+    def left_to_the_scan(self) -> int:
+        """Files where the bucket has a folder: only who has looked at all of it knows whether that one is gone."""
+        return len(self._contested)
+
+    def in_the_place_of_a_folder(self, step: Step) -> Step:
+        """A new file under the name of a folder in the bucket: it takes the name when all below is on its way out."""
+        if not self.seen.has_below_remote(step.path, REMOVED_THERE):
+            return step
+        decision = Decision(Action.KEEP_BOTH, "a folder of that name came from the bucket", loser=Side.LOCAL)
+        return Step(step.path, decision, step.base, step.local, None)
 
     def take(self, ended: Ended) -> None:
         step = ended.step
@@ -105,8 +120,7 @@ class Planner:
             self.done(Ended(step.path, step.base, error=error, step=step))
             return
         if step.is_new_remotely and step.kind is not Kind.FOLDER and self.seen.has_below_remote(step.path):
-            decision = Decision(Action.KEEP_BOTH, "a folder of that name came from the bucket", loser=Side.LOCAL)
-            self.steps.add(Step(step.path, decision, step.base, step.local, None))
+            self._contested.append(step)
             return
         self.steps.add(step, _content(step))
         if step.action is Action.DELETE_REMOTE and step.kind is Kind.FOLDER and isinstance(step.remote, Remote):

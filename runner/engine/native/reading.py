@@ -33,7 +33,8 @@ class Reader:
     @contextmanager
     def open(self, path: str, local: Local, *, snapshot: bool) -> Iterator[OpenFile]:
         """The file if it is still that version and may be read now. Raises BusyError, NotQuietError, MovedOnError,
-        OSError."""
+        OSError. Who has read asks `check_same` before anything is believed or published; not after it: what was
+        published is one whole version, whatever the file has become since."""
         try:
             # A file that is written all the time is never the version that was seen a moment ago.
             opened = self.tree.open(path, None if snapshot else entry_of(path, local))
@@ -42,7 +43,6 @@ class Reader:
         with opened as file:
             self._check_quiet(path, file, snapshot=snapshot)
             yield file
-            self.check_same(path, file, snapshot=snapshot)
 
     def sha256(self, path: str, local: Local, *, snapshot: bool = False) -> Local:
         """The fact with its hash filled in. Raises as open."""
@@ -52,6 +52,7 @@ class Reader:
             digest = hashlib.sha256()
             for block in blocks(file, local.size):
                 digest.update(block)
+            self.check_same(path, file, snapshot=snapshot)
         return local._replace(sha256=digest.hexdigest())
 
     def check_same(self, path: str, file: OpenFile, *, snapshot: bool) -> None:

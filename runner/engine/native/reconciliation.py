@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from runner.config.settings import Mode
 from runner.engine import approval, brakes
+from runner.engine.native import reporting
 from runner.engine.native.account import Account
 from runner.engine.native.acting import run_phase, transfer_order
 from runner.engine.native.decide import Action, Decision
@@ -128,7 +129,7 @@ class Reconciliation:
                 self.account.deferred_deletions += 1
             else:
                 self.planner.take(ended if step is None else replace(ended, step=hints.as_move(step)))
-        self.account.deferred_deletions += hints.for_the_scan
+        self.account.deferred_deletions += hints.for_the_scan + self.planner.left_to_the_scan()
 
     def _make_index_file(self, path: str) -> Entry | None:
         """`empty_folders: index-file`: the placeholder is a file here, too."""
@@ -183,6 +184,8 @@ class Reconciliation:
             if not self.steps.count(phase)[0]:
                 continue
             order = transfer_order(self.steps, width) if phase is Phase.TRANSFERS else self.steps.run_order(phase)
+            if phase is Phase.LATE_UPLOADS:  # a removal that failed leaves its folder in the bucket
+                order = iter([self.planner.in_the_place_of_a_folder(step) for step in order])
             for ended in run_phase(self.shop, self.pool, order, width):
                 self._took(ended)
                 self.check_stop()
@@ -219,10 +222,15 @@ class Reconciliation:
     def _took(self, ended: Ended) -> None:
         self._done += 1
         self.account.took(ended)
+        for copy in ended.result.conflict_copies:
+            found = reporting.open_conflict(copy, self.account.now)
+            self.account.problems[found.side, found.code, found.path] = found
         self.recorder.take(ended.result.records)
         self._emptied.update(ended.result.emptied)
         error = ended.error
         if error is not None:
+            if ended.step is not None and ended.step.action is Action.DELETE_REMOTE:
+                self.steps.drop_of(ended.path, Action.DELETE_REMOTE)
             if isinstance(error, StepProblemError) and error.code == DELETE_REFUSED and ended.base is not None:
                 self.memory.set_refused(ended.path, ended.base.etag, "delete")
             if isinstance(error, BusyError):

@@ -33,8 +33,9 @@ def delete_local(shop: Workshop, step: Step) -> Result:
 def delete_remote(shop: Workshop, step: Step) -> Result:
     """A copy to the bucket's trash first, where that is wanted. Raises MovedOnError, StepProblemError, StoreError."""
     assert isinstance(step.remote, Remote)
-    if shop.tree.look(step.path) is not None and step.remote.kind is not Kind.FOLDER:
-        raise MovedOnError(step.path, Side.LOCAL)  # it came back since the scan
+    here = shop.tree.look(step.path)
+    if here is not None and here.kind != "dir" and step.remote.kind is not Kind.FOLDER:
+        raise MovedOnError(step.path, Side.LOCAL)  # it came back since the scan; a folder of its name is none of it
     key, etag = step.remote.key, step.remote.etag
     try:
         if step.remote.kind is not Kind.FOLDER:

@@ -51,8 +51,8 @@ def halted(halt: Halt) -> PassReport:
     return PassReport(Outcome.HALTED, halt.reason, halt=halt)
 
 
-def open_conflict(path: str, size_bytes: int, now: float) -> Problem:
+def open_conflict(path: str, now: float) -> Problem:
     """The copy that a conflict left: it stays named until a person has merged and removed it."""
     original = is_conflict_copy(path) or path
-    reason = f"a version of {original} ({size_bytes} bytes) that lost a conflict: merge it, then remove the copy"
+    reason = f"the version of {original} that lost a conflict; merge the two, then remove this copy"
     return Problem(path, Side.LOCAL, CONFLICT, reason, now, permanent=True)

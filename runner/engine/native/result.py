@@ -8,11 +8,12 @@ from runner.engine.native.facts import Base
 @dataclass(slots=True)
 class Result:
     """records: what both sides are now, by path; None: neither side has it. Written to memory after the folder is
-    durable. follow_up: paths that this step has made or freed and that are to be decided next. emptied: folders from
-    which something was taken."""
+    durable. follow_up: paths that this step has made or freed and that are to be decided next. conflict_copies: that it
+    made. emptied: folders from which something was taken."""
 
     records: dict[str, Base | None] = field(default_factory=dict)
     follow_up: tuple[str, ...] = ()
+    conflict_copies: tuple[str, ...] = ()
     emptied: tuple[str, ...] = ()
     uploaded: int = 0
     downloaded: int = 0
@@ -26,6 +27,7 @@ class Result:
         """Takes over what another step of the same path did."""
         self.records.update(other.records)
         self.follow_up += other.follow_up
+        self.conflict_copies += other.conflict_copies
         self.emptied += other.emptied
         self.uploaded += other.uploaded
         self.downloaded += other.downloaded

@@ -29,6 +29,7 @@ class Phase(IntEnum):
     LOCAL_REMOVALS = 2
     TRANSFERS = 3
     REMOTE_REMOVALS = 4
+    LATE_UPLOADS = 5  # files where a folder was: what lay below has to be gone first
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,9 @@ _PHASES = {
 }
 
 
+REMOVED_THERE = "SELECT path FROM scratch.todo WHERE verb = 'delete-remote'"
+
+
 class Steps:
     """The steps of one pass. connection: memory's, with the scratch database attached. For one thread."""
 
@@ -87,9 +91,10 @@ class Steps:
         connection.execute("DROP TABLE IF EXISTS scratch.todo")
         connection.execute(_TABLE)
 
-    def add(self, step: Step, content: str = "") -> None:
-        """content: what tells equal contents of moves apart, "" when it cannot be the one or other end of a move."""
-        phase = _PHASES.get(step.action, Phase.TRANSFERS)
+    def add(self, step: Step, content: str = "", phase: Phase | None = None) -> None:
+        """content: what tells equal contents of moves apart, "" when it cannot be the one or other end of a move.
+        phase: None for the usual one of its action."""
+        phase = phase or _PHASES.get(step.action, Phase.TRANSFERS)
         row = (phase, step.action.value, path_bytes(step.path), step.kind.value, step.size_bytes, content)
         self._connection.execute(
             "INSERT INTO scratch.todo (phase, verb, path, kind, size, content, fresh, payload) "
@@ -105,6 +110,10 @@ class Steps:
 
     def drop(self, number: int) -> None:
         self._connection.execute("DELETE FROM scratch.todo WHERE id = ?", (number,))
+
+    def drop_of(self, path: str, action: Action) -> None:
+        sql = "DELETE FROM scratch.todo WHERE path = ? AND verb = ?"
+        self._connection.execute(sql, (path_bytes(path), action.value))
 
     def get(self, number: int) -> Step:
         row = self._connection.execute("SELECT payload FROM scratch.todo WHERE id = ?", (number,)).fetchone()
@@ -163,10 +172,11 @@ class Steps:
     def same_size(self, creation: Action, deletion: Action) -> list[int]:
         """Numbers of the creations of new files that have the size of one that is deleted."""
         sql = (
-            "SELECT id FROM scratch.todo WHERE verb = ? AND kind = 'file' AND size > 0 AND fresh AND size IN "
+            "SELECT id FROM scratch.todo WHERE verb = ? AND phase = ? AND kind = 'file' AND size > 0 AND fresh AND size IN "
             "(SELECT size FROM scratch.todo WHERE verb = ? AND kind = 'file')"
         )
-        return [int(row[0]) for row in self._connection.execute(sql, (creation.value, deletion.value))]
+        values = (creation.value, Phase.TRANSFERS, deletion.value)
+        return [int(row[0]) for row in self._connection.execute(sql, values)]
 
     def contents(self, action: Action) -> Iterator[tuple[str, str, int]]:
         """(content, path, size), sorted by content: what may be an end of a move."""

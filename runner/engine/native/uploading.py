@@ -14,7 +14,7 @@ from runner.engine.native.result import Result
 from runner.engine.native.steps import Step
 from runner.engine.native.waiting import MovedOnError
 from runner.engine.native.workshop import Workshop
-from runner.files.open_file import ChangedError, OpenFile
+from runner.files.open_file import ChangedError, OpenFile, Quiet
 from runner.files.scan import INDEX_NAME
 from runner.model.problem import Side
 from runner.store import metadata as dialects
@@ -69,6 +69,7 @@ def _file(shop: Workshop, step: Step, local: Local, remote: Remote | None) -> Re
             sha256, written = _in_one(shop, step, local, remote, file)
         else:
             sha256, written = _in_parts(shop, step, local, remote, file)
+        racy = racy or file.quiet() is Quiet.BUSY  # opened since: its stamps prove nothing
     base = _base(local, shop.key_of(step.path), written, sha256, racy=racy)
     return Result({step.path: base}, uploaded=1, bytes_up=local.size)
 
