@@ -58,6 +58,7 @@ class Reconciliation:
     _bytes_total: int = 0
     brake_found: brakes.Brake | None = None
     _emptied: set[str] = field(default_factory=set)
+    _stranded: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         pair = self.shop.pair
@@ -186,6 +187,7 @@ class Reconciliation:
             order = transfer_order(self.steps, width) if phase is Phase.TRANSFERS else self.steps.run_order(phase)
             if phase is Phase.LATE_UPLOADS:  # a removal that failed leaves its folder in the bucket
                 order = iter([self.planner.in_the_place_of_a_folder(step) for step in order])
+            order = (step for step in order if step.path not in self._stranded)
             for ended in run_phase(self.shop, self.pool, order, width):
                 self._took(ended)
                 self.check_stop()
@@ -235,6 +237,8 @@ class Reconciliation:
                 self.memory.set_refused(ended.path, ended.base.etag, "delete")
             if isinstance(error, BusyError):
                 self.memory.busy_since(ended.path, self.shop.now)
+            if ended.step is not None and ended.step.source:
+                self._stranded.add(ended.step.source)  # the old name goes when the new one has arrived
             permanent = isinstance(error, StepProblemError) and error.permanent
             if ended.step is not None and ended.step.action in _DOWN and not permanent:
                 self.account.downloads_left += 1

@@ -172,8 +172,8 @@ class Steps:
     def same_size(self, creation: Action, deletion: Action) -> list[int]:
         """Numbers of the creations of new files that have the size of one that is deleted."""
         sql = (
-            "SELECT id FROM scratch.todo WHERE verb = ? AND phase = ? AND kind = 'file' AND size > 0 AND fresh AND size IN "
-            "(SELECT size FROM scratch.todo WHERE verb = ? AND kind = 'file')"
+            "SELECT id FROM scratch.todo WHERE verb = ? AND phase = ? AND kind = 'file' AND size > 0 AND fresh "
+            "AND size IN (SELECT size FROM scratch.todo WHERE verb = ? AND kind = 'file')"
         )
         values = (creation.value, Phase.TRANSFERS, deletion.value)
         return [int(row[0]) for row in self._connection.execute(sql, values)]
