@@ -19,6 +19,16 @@ HARDENED = (
 NONE: Mapping[str, str] = {}
 
 
+BUILD_SECONDS = 900  # the first test waits for base and image
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test's time limit counts its fixtures, and one of them builds."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(BUILD_SECONDS))
+
+
 @pytest.fixture(scope="session")
 def image() -> str:
     """The built image's name; a loud skip where containers cannot be had."""
