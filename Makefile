@@ -76,4 +76,5 @@ lock: $(VENV)/.test-ready  ## write down the exact versions that this environmen
 	$(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(mountless-s3-syncer|pip|setuptools)\b' > requirements.lock
 
 clean:  ## what make made
+	@umount .container/store/overlay 2>/dev/null || true
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info .container
