@@ -23,6 +23,7 @@ class Surroundings:
     approved_token: the token a person approved, or "". wall_clock: seconds since the epoch.
     only_push: asked as often as should_stop; true once the worker stops with a flush: uploads go on, downloads are cut
     and no new one begins. should_stop stays false meanwhile, until the time is up.
+    more_paths: local paths that changed while this pass transfers, each once: they need not wait for its end.
     """
 
     pair: Pair
@@ -38,6 +39,7 @@ class Surroundings:
     wall_clock: Callable[[], float]
     log: Callable[[str, str], None]  # level, message
     only_push: Callable[[], bool] = lambda: False
+    more_paths: Callable[[], frozenset[str]] = frozenset
 
 
 class ServiceUnavailableError(Exception):

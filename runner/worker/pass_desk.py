@@ -21,6 +21,8 @@ from runner.worker.reporter import Reporter
 from runner.worker.surroundings import Lending, Say
 from runner.worker.triggers import Order, Triggers, has_changed
 
+_LONG = frozenset({Scope.FULL, Scope.LOCAL})
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -61,6 +63,22 @@ class PassDesk:
         self.lending.begin(under_slots=order.under_slots)
         self.reporter.changed()
         self.thread.submit(lambda: self._pass(order), self._ended)
+
+    @property
+    def can_join(self) -> bool:
+        """A long native pass transfers: paths that change meanwhile need not wait for its end."""
+        running, progress = self.running, self._progress
+        if running is None or not self.triggers.native or running.order.work.scope not in _LONG:
+            return False
+        return progress is not None and progress.stage == "transferring"
+
+    def join(self, moment: Moment) -> None:
+        """Hands the pass that runs what is due of the named paths."""
+        assert self.running is not None
+        paths = self.triggers.joined(moment)
+        if paths:
+            self.running.order.local.batch.add(paths, moment.now)
+            self.lending.offer(paths)
 
     def progressed(self, progress: Progress) -> None:
         """From the pass thread; often. The loop is woken once a report, not once a call."""
@@ -106,6 +124,9 @@ class PassDesk:
         report, order = result.report, running.order
         self.lending.slot_release()
         moment = clocks.read()
+        left = self.lending.withdraw()
+        if left:
+            self.triggers.changed(left, moment.now)
         seconds = moment.now - running.began.now
         is_whole = order.work.scope is Scope.FULL
         before = self.account.report if is_whole else self.last_small

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -41,6 +41,7 @@ class Lending:
         self._condition = threading.Condition()
         self._cut = False
         self._only_push = False
+        self._offered: set[str] = set()
         self._unwanted: Callable[[], bool] = lambda: False
         self._has_slot = False
         self._asked_slot = False
@@ -63,7 +64,25 @@ class Lending:
             wall_clock=time.time,
             log=log,
             only_push=lambda: self._only_push,
+            more_paths=self._more_paths,
         )
+
+    def offer(self, paths: Iterable[str]) -> None:
+        """The running pass may take these up beside what it does."""
+        with self._condition:
+            self._offered.update(paths)
+
+    def withdraw(self) -> frozenset[str]:
+        """What no pass has taken up."""
+        return self._more_paths()
+
+    def _more_paths(self) -> frozenset[str]:
+        if not self._offered:
+            return frozenset()
+        with self._condition:
+            taken = frozenset(self._offered)
+            self._offered.clear()
+        return taken
 
     @property
     def is_cut(self) -> bool:

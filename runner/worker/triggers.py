@@ -153,6 +153,20 @@ class Triggers:
         reason = wide[0] if wide else min(due, default=None)
         return self._started(reason, moment) if reason else None
 
+    def next_joined_at(self) -> float | None:
+        """Monotonic time at which `joined` has something; None: not as things are."""
+        if self.paused or self._halted or self._retry_at is not None:
+            return None
+        return min((at for at, scope in self.local.due() if scope is Scope.PATHS), default=None)
+
+    def joined(self, moment: Moment) -> frozenset[str]:
+        """Named paths that are due, for the pass that runs already."""
+        if self.paused or self._halted or self._retry_at is not None:
+            return frozenset()
+        if not any(scope is Scope.PATHS and at <= moment.now for at, scope in self.local.due()):
+            return frozenset()
+        return frozenset(self.local.taken(Scope.PATHS, moment.now).batch.paths)
+
     def flush(self, moment: Moment, scope: Scope = Scope.FULL) -> Order:
         """A last pass of a stopping worker, due or not."""
         return self._started(Reason(moment.now, Trigger.FLUSH, scope), moment)

@@ -186,6 +186,8 @@ class Worker:
             order = self._triggers.take(moment)
             if order:
                 self._passes.start(order, moment)
+        elif self._passes.can_join:
+            self._passes.join(moment)
 
     @property
     def _can_start(self) -> bool:
@@ -203,6 +205,8 @@ class Worker:
         if not self._departure.stopping and self._thread.is_idle:
             times.append(self._opening.next_at())
             times.append(self._triggers.next_at(moment) if self._can_start else None)
+        elif not self._departure.stopping and self._passes.can_join:
+            times.append(self._triggers.next_joined_at())
         return min(at for at in times if at is not None)
 
     # ── what happened ──

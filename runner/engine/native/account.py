@@ -74,15 +74,24 @@ class Account:
             self.problem(error.side, path, error.code, error.reason, error.permanent)
         elif isinstance(error, OSError):
             code, reason = _ERRORS.get(error.errno or 0, ("cannot", error.strerror or str(error)))
-            self.problem(Side.LOCAL, path, code, reason, error.errno == errno.ENAMETOOLONG)
+            self.problem(Side.LOCAL, path, code, reason, is_permanent(error))
         else:
             self._refused(path, error)
 
     def _refused(self, path: str, error: Exception) -> None:
-        code, permanent = "refused", False
+        code = "refused"
         if isinstance(error, AccessDeniedError):
-            code, permanent = "forbidden", True
+            code = "forbidden"
         elif isinstance(error, ArchivedObjectError):
-            code, permanent = "archived", True
+            code = "archived"
         reason = error.message if isinstance(error, StoreError) else str(error)
-        self.problem(Side.REMOTE, path, code, reason, permanent)
+        self.problem(Side.REMOTE, path, code, reason, is_permanent(error))
+
+
+def is_permanent(error: Exception) -> bool:
+    """Waiting alone cannot help this path: a person has to change something. Such an object holds up no hydration."""
+    if isinstance(error, StepProblemError):
+        return error.permanent
+    if isinstance(error, OSError):
+        return error.errno == errno.ENAMETOOLONG
+    return isinstance(error, AccessDeniedError | ArchivedObjectError)

@@ -5,7 +5,8 @@ at what moved on, and the end when it is asked for or when the server is gone.
 """
 
 import errno
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 from runner.engine.native.second_look import Ended, carry_out
@@ -14,7 +15,7 @@ from runner.engine.native.workshop import Workshop
 from runner.engine.outcomes import PassStoppedError
 from runner.store.errors import StoppedError, StoreError
 
-_TICK_SECONDS = 0.5
+_TICK_SECONDS = 0.1  # also how long a change made during a long transfer may wait
 # What another path may well not meet; everything else of these ends the pass.
 _OF_ONE_PATH = frozenset(
     {
@@ -24,8 +25,12 @@ _OF_ONE_PATH = frozenset(
 )
 
 
-def run_phase(shop: Workshop, pool: Executor, steps: Iterator[Step], width: int) -> Iterator[Ended]:
-    """Ends come as they happen. Raises what ends the whole pass: after a moment, so that what runs can end well."""
+def run_phase(
+    shop: Workshop, pool: Executor, steps: Iterator[Step], width: int, tick: Callable[[], None]
+) -> Iterator[Ended]:
+    """Ends come as they happen; tick is called all along.
+
+    Raises what ends the whole pass: after a moment, so that what runs can end well."""
     running: set[Future[Ended]] = set()
     fatal: Exception | None = None
     try:
@@ -38,6 +43,7 @@ def run_phase(shop: Workshop, pool: Executor, steps: Iterator[Step], width: int)
             if not running:
                 break
             done, running = wait(running, timeout=_TICK_SECONDS, return_when=FIRST_COMPLETED)
+            tick()
             for future in done:
                 ended = future.result()
                 if ended.error is not None and ends_pass(ended.error):
@@ -50,6 +56,22 @@ def run_phase(shop: Workshop, pool: Executor, steps: Iterator[Step], width: int)
         raise PassStoppedError
     if fatal is not None:
         raise fatal
+
+
+class Feed:
+    """Steps in their order, and before them whatever became urgent meanwhile; may be asked again after its end."""
+
+    def __init__(self, order: Iterator[Step], urgent: Callable[[], Iterable[Step]]) -> None:
+        self._order = order
+        self._urgent = urgent
+        self._waiting: deque[Step] = deque()
+
+    def __iter__(self) -> "Feed":
+        return self
+
+    def __next__(self) -> Step:
+        self._waiting.extend(self._urgent())
+        return self._waiting.popleft() if self._waiting else next(self._order)
 
 
 def ends_pass(error: Exception) -> bool:

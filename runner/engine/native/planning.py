@@ -19,6 +19,7 @@ from runner.files.filters import Filters, always_excluded
 from runner.model.problem import Side
 from runner.store.errors import StoreError
 
+BOOKED = frozenset({Action.NOTHING, Action.WAIT, Action.RECORD, Action.FORGET, Action.PROBLEM})
 _STEPS = frozenset(
     {
         Action.UPLOAD,

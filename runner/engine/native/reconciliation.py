@@ -12,7 +12,7 @@ from runner.config.settings import Mode
 from runner.engine import approval, brakes
 from runner.engine.native import reporting
 from runner.engine.native.account import Account
-from runner.engine.native.acting import run_phase, transfer_order
+from runner.engine.native.acting import Feed, run_phase, transfer_order
 from runner.engine.native.decide import Action, Decision
 from runner.engine.native.facts import Kind, Remote
 from runner.engine.native.hints import Hints, assumed
@@ -20,7 +20,7 @@ from runner.engine.native.memory import Memory
 from runner.engine.native.observation import Observation
 from runner.engine.native.observing import Observer
 from runner.engine.native.open_files import may_snapshot
-from runner.engine.native.planning import Planner
+from runner.engine.native.planning import BOOKED, Planner
 from runner.engine.native.reading import local_of
 from runner.engine.native.recorder import Recorder
 from runner.engine.native.removing import DELETE_REFUSED
@@ -59,6 +59,7 @@ class Reconciliation:
     brake_found: brakes.Brake | None = None
     _emptied: set[str] = field(default_factory=set)
     _stranded: set[str] = field(default_factory=set)
+    _hurried: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         pair = self.shop.pair
@@ -181,6 +182,7 @@ class Reconciliation:
         self._total = sum(self.steps.count(phase)[0] for phase in Phase)
         self._bytes_total = self.steps.count(Phase.TRANSFERS)[1]
         width = self.shop.pair.concurrency
+        self._progress("transferring", 0)
         for phase in Phase:
             if not self.steps.count(phase)[0]:
                 continue
@@ -188,12 +190,38 @@ class Reconciliation:
             if phase is Phase.LATE_UPLOADS:  # a removal that failed leaves its folder in the bucket
                 order = iter([self.planner.in_the_place_of_a_folder(step) for step in order])
             order = (step for step in order if step.path not in self._stranded)
-            for ended in run_phase(self.shop, self.pool, order, width):
+            if phase is Phase.TRANSFERS:
+                order = Feed(order, self._urgent)
+            for ended in run_phase(self.shop, self.pool, order, width, self._tick):
                 self._took(ended)
                 self.check_stop()
             if phase in {Phase.LOCAL_MOVES, Phase.LOCAL_REMOVALS}:
                 self.tidying.remove_emptied(self._emptied)
                 self._emptied.clear()
+
+    def _urgent(self) -> list[Step]:
+        """Uploads of what changed here while transfers run. A path that has a step of this pass waits for its end."""
+        names = self.shop.surroundings.more_paths()
+        if not names:
+            return []
+        self.recorder.write()  # what was just uploaded is no foreign change
+        hints = Hints(self.shop, self.memory, self.filters)
+        steps = []
+        for candidate in hints.paths(names):
+            if candidate.path in self._hurried or self.steps.has(candidate.path):
+                self.account.again[candidate.path] = 0.0
+                continue
+            ended = self.planner.settle(candidate)
+            step = ended.step
+            if step is None or step.action in BOOKED:
+                self.planner.take(ended)
+            elif step.action is Action.UPLOAD:
+                self._hurried.add(step.path)
+                steps.append(step)
+            else:
+                self.account.again[candidate.path] = 0.0
+        self.account.deferred_deletions += hints.for_the_scan
+        return steps
 
     def _planned(self, ended: Ended) -> None:
         """Called for what needs no step: memory is told, a person is told, or it is looked at again."""
@@ -223,6 +251,7 @@ class Reconciliation:
 
     def _took(self, ended: Ended) -> None:
         self._done += 1
+        self._hurried.discard(ended.path)
         self.account.took(ended)
         for copy in ended.result.conflict_copies:
             found = reporting.open_conflict(copy, self.account.now)
@@ -254,6 +283,9 @@ class Reconciliation:
 
     def _must_stop(self) -> bool:
         return self.shop.surroundings.should_stop()
+
+    def _tick(self) -> None:
+        self._progress("transferring", self._done)
 
     def _count_bytes(self, count: int) -> None:
         with self.shop.lock:

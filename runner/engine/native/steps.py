@@ -169,6 +169,12 @@ class Steps:
         row = self._connection.execute(sql, (path_bytes(path), action.value)).fetchone()
         return (int(row[0]), _unpacked(row[1])) if row else None
 
+    def has(self, path: str) -> bool:
+        """The path has a step of this pass."""
+        self._index()
+        sql = "SELECT 1 FROM scratch.todo WHERE path = ?"
+        return self._connection.execute(sql, (path_bytes(path),)).fetchone() is not None
+
     def same_size(self, creation: Action, deletion: Action) -> list[int]:
         """Numbers of the creations of new files that have the size of one that is deleted."""
         sql = (
