@@ -76,9 +76,8 @@ class Private:
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             raise PrivateError(
-                f"{printable(str(folder.path))} is read-only and its memory cannot be kept in {printable(str(path))}: "
-                f"{error.strerror}",
-                "set supervisor.state_dir to a folder that can be written",
+                f"{_closed(folder)}, and its memory cannot be kept in {printable(str(path))}: {error.strerror}",
+                f"{RIGHTS_HINT}; or set supervisor.state_dir to a folder that can be written",
             ) from None
         try:
             _trust(fd, path, None)
@@ -198,6 +197,14 @@ def _trust(fd: int, path: Path, folder: Folder | None) -> None:
 def _is_read_only_source(folder: Folder, pair: Pair, error: OSError) -> bool:
     """A private directory that is closed to us in a folder we may write is a stranger's, not a read-only source."""
     return pair.mode is Mode.PUSH and error.errno in _READ_ONLY and not folder.is_writable()
+
+
+def _closed(folder: Folder) -> str:
+    """Why nothing can be written there: a read-only mount, or somebody else's folder."""
+    system = os.fstatvfs(folder.fd)
+    if system.f_flag & os.ST_RDONLY:
+        return f"{printable(str(folder.path))} is read-only"
+    return forbidden(folder.path, os.fstat(folder.fd))
 
 
 def _cannot_make(path: Path, error: OSError) -> str:

@@ -1,4 +1,7 @@
-"""A changed mode, carried without the content: chmod here, a conditional copy onto itself in the bucket."""
+"""A changed mode, carried without the content: chmod here, a conditional copy onto itself in the bucket.
+
+What may not be set is told once and remembered as it is on each side: it is no difference that is tried again.
+"""
 
 import stat
 
@@ -6,16 +9,14 @@ from runner.engine.native.facts import Base, Kind, Local, Remote
 from runner.engine.native.reading import entry_of
 from runner.engine.native.result import Result
 from runner.engine.native.steps import Step
-from runner.engine.native.waiting import MovedOnError, StepProblemError
+from runner.engine.native.waiting import MovedOnError
 from runner.engine.native.workshop import Workshop
 from runner.model.problem import Side
 from runner.store.errors import AccessDeniedError, NoSuchKeyError, ObjectTooLargeError, PreconditionFailedError
 
-MODE_REFUSED = "mode-refused"
-
 
 def set_local(shop: Workshop, step: Step) -> Result:
-    """Raises MovedOnError, StepProblemError, OSError."""
+    """Raises MovedOnError, OSError."""
     assert isinstance(step.local, Local)
     assert isinstance(step.remote, Remote)
     assert step.remote.mode is not None
@@ -23,7 +24,8 @@ def set_local(shop: Workshop, step: Step) -> Result:
     try:
         entry = shop.tree.set_mode(step.path, entry_of(step.path, step.local), mode)
     except PermissionError:
-        raise StepProblemError(Side.LOCAL, MODE_REFUSED, f"the mode {mode:04o} cannot be set: not my file") from None
+        note = f"{step.path}: the mode {mode:04o} of the bucket cannot be set here: not my file"
+        return Result({step.path: recorded(step.base, step.local, step.remote)}, note=note)
     if entry is None:
         raise MovedOnError(step.path, Side.LOCAL)
     local = step.local._replace(mode=entry.mode, ctime_ns=entry.ctime_ns)
@@ -31,7 +33,7 @@ def set_local(shop: Workshop, step: Step) -> Result:
 
 
 def set_remote(shop: Workshop, step: Step) -> Result:
-    """Raises MovedOnError, StepProblemError, StoreError."""
+    """Raises MovedOnError, StoreError."""
     assert isinstance(step.local, Local)
     assert isinstance(step.remote, Remote)
     octal = f"{stat.S_IFREG | stat.S_IMODE(step.local.mode) & 0o777:07o}"
@@ -42,7 +44,7 @@ def set_remote(shop: Workshop, step: Step) -> Result:
     except (PreconditionFailedError, NoSuchKeyError):
         raise MovedOnError(step.path, Side.REMOTE) from None
     except (AccessDeniedError, ObjectTooLargeError) as error:
-        raise StepProblemError(Side.REMOTE, MODE_REFUSED, f"its new mode waits for the next change: {error}") from None
+        raise StepProblemError(Side.REMOTE, MODE_REFUSED, f"its new mode cannot be kept there: {error}") from None
     remote = step.remote._replace(etag=written.etag, modified=written.modified or 0.0, mode=step.local.mode)
     return Result({step.path: recorded(step.base, step.local, remote)}, uploaded=1)
 
