@@ -44,7 +44,8 @@ def set_remote(shop: Workshop, step: Step) -> Result:
     except (PreconditionFailedError, NoSuchKeyError):
         raise MovedOnError(step.path, Side.REMOTE) from None
     except (AccessDeniedError, ObjectTooLargeError) as error:
-        raise StepProblemError(Side.REMOTE, MODE_REFUSED, f"its new mode cannot be kept there: {error}") from None
+        note = f"{step.path}: its new mode goes with its next change of content: {error.message}"
+        return Result({step.path: recorded(step.base, step.local, step.remote)}, note=note)
     remote = step.remote._replace(etag=written.etag, modified=written.modified or 0.0, mode=step.local.mode)
     return Result({step.path: recorded(step.base, step.local, remote)}, uploaded=1)
 
