@@ -31,7 +31,7 @@ $(VENV)/.test-ready: $(VENV)/.demo-ready
 	@$(INSTALL) '.[demo,test]'
 	@touch $@
 
-demo: $(VENV)/.demo-ready  ## push and pull against a local S3 server, half a minute (KEEP=1 leaves it running)
+demo: $(VENV)/.demo-ready  ## two-way, push and pull against a local S3 server, half a minute (KEEP=1 leaves it running)
 	@KEEP=$(KEEP) $(BIN)/python -m demo.run
 
 test: lint type layers unit integration e2e  ## everything: lint, types, layers, all tests
