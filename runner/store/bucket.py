@@ -17,6 +17,7 @@ from runner.store.listing import ObjectInfo
 from runner.store.request import Answer, Request
 
 _META = "x-amz-meta-"
+_LOOKS = 3
 
 
 class Bucket:
@@ -52,16 +53,23 @@ class Bucket:
         byte tells them apart.
         """
         headers = {"x-amz-checksum-mode": "ENABLED"}
-        answer = self.ask(Request("HeadObject", "HEAD", key, headers=headers, accept=(404,)))
-        if answer.status != 404:
-            return info_of(key, answer.headers)
+        for _ in range(_LOOKS):
+            answer = self.ask(Request("HeadObject", "HEAD", key, headers=headers, accept=(404,)))
+            if answer.status != 404:
+                return info_of(key, answer.headers)
+            if self._is_absent(key):
+                return None
+        raise PreconditionFailedError(f"{self.place(key)} comes and goes while it is looked at")
+
+    def _is_absent(self, key: str) -> bool:
+        """False: it came into being since the HEAD (another runner's new file, say)."""
         try:
             self.ask(Request("GetObject", "GET", key, headers={"Range": "bytes=0-0"}, accept=(416,), max_body_bytes=1))
         except NoSuchKeyError:
-            return None
+            return True
         except ObjectTooLargeError:
             pass  # a server that ignores Range: the object is there now
-        raise PreconditionFailedError(f"{self.place(key)} came into being while it was looked at")
+        return False
 
     def versioning(self) -> Literal["enabled", "suspended", "off", "unknown"]:
         """`unknown` where asking is not allowed or not understood."""

@@ -191,6 +191,12 @@ def test_bare_404_of_something_that_is_not_s3_is_not_absence(client: Client, lia
         client.head("k")
 
 
+def test_object_that_comes_into_being_between_two_looks_is_seen(client: Client, liar: Liar) -> None:
+    there = {"ETag": '"d41d8cd98f00b204e9800998ecf8427e"'}
+    liar.replies = [Reply(404), Reply(206, b"x", there), Reply(200, b"", there)]
+    assert client.head("k") is not None
+
+
 def test_put_whose_answer_was_lost_is_settled_by_looking(client: Client, liar: Liar) -> None:
     etag = "d41d8cd98f00b204e9800998ecf8427e"
     stored = Reply(200, b"", {"ETag": f'"{etag}"', "x-amz-meta-runner-token": "t"})
