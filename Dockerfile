@@ -24,7 +24,7 @@ RUN /opt/runner/bin/pip install --no-cache-dir --disable-pip-version-check --roo
  && /opt/runner/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/runner/lib/python3*/site-packages/runner
 
 FROM ${BASE}
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="mountless-s3-syncer" \
       org.opencontainers.image.description="An S3 bucket as a folder, without a mount" \

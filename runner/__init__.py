@@ -3,4 +3,4 @@
 Rooms, from the top down (imports go down only): cli, supervisor, worker, engine, store and files, config, wire, model.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
