@@ -30,7 +30,7 @@ class OpenFile:
         self.fd = _open(root_fd, path, expected)
         self._root_fd = root_fd
         self._leases = leases
-        self.read_quiet = Quiet.UNKNOWN
+        self.read_quiet = self.last_quiet = Quiet.UNKNOWN
         try:
             state = os.fstat(self.fd)
             if expected is not None and not stamp.is_unchanged(state, expected):
@@ -43,8 +43,9 @@ class OpenFile:
         self.entry = stamp.entry_of(path, state)
 
     def quiet(self) -> Quiet:
-        """Whether anybody has it open for writing right now."""
-        return quiet(self.fd, possible=self._leases)
+        """Whether anybody has it open for writing right now. `last_quiet` keeps the answer."""
+        self.last_quiet = quiet(self.fd, possible=self._leases)
+        return self.last_quiet
 
     def read_whole(self, max_bytes: int) -> bytes:
         """The whole content, the version of `entry`. `read_quiet` says afterwards whether nobody was writing all along.
@@ -58,6 +59,8 @@ class OpenFile:
         else:
             with Lease(self.fd, possible=self._leases) as lease:
                 content, self.read_quiet = self.read_at(0, self.entry.size + 1), lease.quiet
+                if not lease.is_whole():  # a writer waits, or the kernel has let it in
+                    self.read_quiet = Quiet.BUSY
         if len(content) != self.entry.size or not stamp.is_unchanged(os.fstat(self.fd), self.entry):
             raise ChangedError(f"{self.entry.path!r} changed while it was read")
         return content

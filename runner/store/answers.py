@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Literal
 
 from runner.store.errors import ServerFaultError, document, local_name
@@ -31,6 +32,7 @@ def info_of(key: str, headers: Mapping[str, str], size: int | None = None) -> Ob
     )
 
 
+@lru_cache(maxsize=64)  # a server says the same Date a thousand times a second
 def _moment(text: str) -> float:
     try:
         return parsedate_to_datetime(text).timestamp()

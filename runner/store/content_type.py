@@ -5,9 +5,17 @@ nothing where that knows nothing (S3 then says binary/octet-stream), and never a
 """
 
 import mimetypes
+import threading
+
+_reading = threading.Lock()
 
 
 def content_type_of(path: str) -> str | None:
     """`text/html` for `a/b.html`; None when the name tells nothing. path: relative to the folder or a whole key."""
+    if "." not in path.rpartition("/")[2]:
+        return None
+    with _reading:  # ten threads that begin at once would each read the system's lists
+        if not mimetypes.inited:
+            mimetypes.init()
     # The CLI asks with an absolute path: without the "/", `http:x.html` and `data:,x` would be read as URLs.
     return mimetypes.guess_type(f"/{path}")[0]

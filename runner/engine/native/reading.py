@@ -61,13 +61,14 @@ class Reader:
             return
         if not file.is_same():
             raise MovedOnError(path, Side.LOCAL)
-        if file.quiet() is Quiet.BUSY:
+        # A lease that was held all through the reading has told already.
+        if file.read_quiet is not Quiet.YES and file.quiet() is Quiet.BUSY:
             raise BusyError(path)
 
     def is_racy(self, file: OpenFile) -> bool:
-        """The stamps would not show a change made right after the reading, or somebody may be writing still."""
+        """The stamps would not show a change made right after the reading, or somebody was writing at the last look."""
         newest = max(file.entry.mtime_ns, file.entry.ctime_ns)
-        return file.quiet() is not Quiet.YES or self.wall_clock() * 1e9 - newest < RACY_NS
+        return file.last_quiet is not Quiet.YES or self.wall_clock() * 1e9 - newest < RACY_NS
 
     def _check_quiet(self, path: str, file: OpenFile, *, snapshot: bool) -> None:
         quiet = file.quiet()
