@@ -7,7 +7,7 @@ Sources: S3 user guide, "conditional writes"; research/reliability.md 2.2 and fi
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.store.bucket import Bucket
 from runner.store.door import Written
@@ -71,6 +71,10 @@ def write(bucket: Bucket, request: Request, condition: Condition, read: Callable
         try:
             written = read(bucket.ask(request.with_headers(condition.headers(bucket, bare=bare))))
         except StoreError as error:
+            if condition.sent and _is_folders_name(error, condition, bucket, request.key):
+                condition = replace(condition, sent=False)
+                condition.look_first(bucket, request.key)
+                continue
             may_be_ours = bool(error.lost) or isinstance(error, ServerFaultError)  # the latter: an answer that is none
             may_be_spelling = error.status == 412 and condition.expected is not None and condition.sent and not bare
             if isinstance(error, _NOT_SETTLED_BY_LOOKING) or not (may_be_ours or may_be_spelling):
@@ -87,6 +91,17 @@ def write(bucket: Bucket, request: Request, condition: Condition, read: Callable
 
 
 _NOT_SETTLED_BY_LOOKING = (StoppedError, UnreachableError, ThrottledError)
+
+
+def _is_folders_name(error: StoreError, condition: Condition, bucket: Bucket, key: str) -> bool:
+    """A server that keeps folders (and lists in their order) takes one for an object when asked to create.
+
+    SeaweedFS answers 412 to `If-None-Match: *` on `d` as long as it has a folder `d`, even one whose last object was
+    deleted long ago, and 404 to HEAD: such a name can only be looked at and then written.
+    """
+    if error.status != 412 or error.lost or condition.expected is not None:
+        return False
+    return bucket.capabilities.byte_order is False and bucket.look(f"{key}/") is not None
 
 
 def _look_after(bucket: Bucket, key: str, error: StoreError) -> ObjectInfo | None:

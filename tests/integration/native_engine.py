@@ -1,4 +1,4 @@
-"""Native engines in a test: real S3, real credential process, real folder; here is the worker's part, several if wanted."""
+"""Native engines in a test: real S3, real credential process, real folder; here is the worker's part."""
 
 import os
 import subprocess
@@ -114,7 +114,7 @@ class Runner:
         found = {}
         for path in sorted(self.path.rglob("*")):
             relative = path.relative_to(self.path).as_posix()
-            if not relative.startswith(".runner") and path.is_file() and not path.is_symlink():
+            if not f"{relative}/".startswith(".runner/") and path.is_file() and not path.is_symlink():
                 found[relative] = path.read_bytes()
         return found
 
@@ -134,9 +134,9 @@ MakeRunner = Callable[..., Runner]
 
 
 @pytest.fixture(scope="module")
-def credential_process(seaweed: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CredentialProcess]:
+def credential_process(target: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CredentialProcess]:
     place = tmp_path_factory.mktemp("services")
-    added = seaweed.environment | {
+    added = target.environment | {
         "AWS_CONFIG_FILE": str(place / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(place / "credentials"),
     }
@@ -153,15 +153,13 @@ def credential_process(seaweed: Server, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def runner(
-    credential_process: CredentialProcess, seaweed: Server, bucket: str, tmp_path: Path
-) -> Iterator[MakeRunner]:
-    """runner("a", Mode.TWO_WAY, conflict="local") -> a Runner on the folder `tmp_path/a` and the bucket."""
+def runner(credential_process: CredentialProcess, target: Server, bucket: str, home: Path) -> Iterator[MakeRunner]:
+    """runner("a", Mode.TWO_WAY, conflict="local") -> a Runner on the folder `home/a` and the bucket."""
     made: list[Runner] = []
 
     def make(name: str = "a", mode: Mode = Mode.TWO_WAY, **keys: object) -> Runner:
-        values: dict[str, object] = {"endpoint_url": seaweed.endpoint_url, **keys}
-        pair = make_pair(str(values.pop("bucket", bucket)), tmp_path / name, mode, **values)
+        values: dict[str, object] = {"endpoint_url": target.endpoint_url, **keys}
+        pair = make_pair(str(values.pop("bucket", bucket)), home / name, mode, **values)
         made.append(Runner(pair, credential_process.connect))
         return made[-1]
 
@@ -178,9 +176,11 @@ class BucketWitness:
         self.bucket = bucket
 
     def files(self, *, trash: bool = False) -> dict[str, bytes]:
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
-        keys = [row["Key"] for page in pages for row in page.get("Contents", [])]
-        return {key: self.get(key) for key in keys if key.startswith(".runner-trash/") == trash}
+        return {key: self.get(key) for key in self.keys() if key.startswith(".runner-trash/") == trash}
+
+    def keys(self, prefix: str = "") -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [row["Key"] for page in pages for row in page.get("Contents", [])]
 
     def get(self, key: str) -> bytes:
         body: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
@@ -198,5 +198,5 @@ class BucketWitness:
 
 
 @pytest.fixture
-def there(seaweed: Server, bucket: str) -> BucketWitness:
-    return BucketWitness(seaweed, bucket)
+def there(target: Server, bucket: str) -> BucketWitness:
+    return BucketWitness(target, bucket)
