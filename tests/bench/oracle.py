@@ -1,0 +1,201 @@
+"""The oracle: what a history must never do, whoever wrote what when (research/reliability.md, section 6).
+
+V1 no value is lost that nobody replaced or deleted with it before his eyes. V2 none is invented, torn or mixed.
+V3 the sides are equal. V4 two more passes of everybody do nothing. V5 what was deleted everywhere does not come back.
+V6 each row of a memory tells what really was on both sides.
+"""
+
+import hashlib
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from runner.config.settings import Mode
+from runner.engine.native.facts import Base, Kind
+from runner.model.passes import Outcome, PassReport
+from tests.bench.trees import Item, Tree, tree_of_bucket
+
+if TYPE_CHECKING:
+    from tests.bench.world import World
+
+_ROUNDS = 12
+_MOVING = frozenset({"busy", "changing"})
+
+
+class Oracle:
+    """Users tell it what they do; it looks for itself at what came of it. last: the newest value."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._values: set[bytes] = {b""}
+        self._replaced: set[bytes] = {b""}
+        self._deleted: dict[str, bytes] = {}  # path -> value that every side and every memory had when it was deleted
+        self.last = b"v00000\n"
+
+    # ── what users tell ──
+
+    def wrote(self, value: bytes, over: bytes | None) -> None:
+        if over is not None and over != value:
+            self._replaced.add(over)
+        if value not in self._values:
+            self._values.add(value)
+            self.last = value
+        else:
+            self._replaced.discard(value if value else b"-")  # a twin is written again, so it lives again
+        self._deleted = {path: gone for path, gone in self._deleted.items() if gone != value}
+
+    def removing(self, path: str, value: bytes | None) -> None:
+        """Told before it is done."""
+        if value is None:
+            return
+        self._replaced.add(value)
+        if value and self._is_known_everywhere(path, value):
+            self._deleted[path] = value
+
+    def moved(self, value: bytes | None, over: bytes | None) -> None:
+        if over is not None and over != value:
+            self._replaced.add(over)
+        self._deleted = {path: gone for path, gone in self._deleted.items() if gone != value}
+
+    def spoke_of(self, path: str) -> None:
+        """A change of its mode is one that may beat a deletion."""
+        self._deleted.pop(path, None)
+
+    def forgetful(self) -> None:
+        """Somebody lost memory: what he has is new to him."""
+        self._deleted.clear()
+
+    def _is_known_everywhere(self, path: str, value: bytes) -> bool:
+        key = self._world.prefix + path
+        if self._world.bucket.contents().get(key, (None,))[0] != value:
+            return False
+        for runner in self._world.runners:
+            memory = runner.memory()
+            row = memory.get(path) if memory.first_pass_done else None
+            memory.close()
+            item = Tree.of(runner.path).items.get(path)
+            if row is None or row.sha256 != _sha256(value) or item is None or item.body != value:
+                return False
+        return all(runner.pair.mode is Mode.TWO_WAY for runner in self._world.runners)
+
+    # ── what must hold at any moment ──
+
+    def check_memory(self, number: int) -> None:
+        """V6."""
+        runner = self._world.runners[number]
+        memory = runner.memory()
+        tree = Tree.of(runner.path)
+        try:
+            for path, base in memory.below(""):
+                if base.kind is not Kind.FOLDER:
+                    self._check_row(f"runner {number}, {path}", base, tree, path)
+        finally:
+            memory.close()
+
+    def _check_row(self, place: str, base: Base, tree: Tree, path: str) -> None:
+        body = self._world.bucket.version(base.key, base.etag)
+        assert body is not None, f"V6 {place}: memory knows a version that the bucket never had"
+        assert not base.sha256 or _sha256(body) == base.sha256, f"V6 {place}: {body!r} was never equal on both sides"
+        stamps = (base.inode, base.size, base.mtime_ns, base.ctime_ns)
+        inode, _mode, size, mtime_ns, ctime_ns = tree.stamps.get(path, (0,) * 5)
+        if stamps == (inode, size, mtime_ns, ctime_ns) and not base.racy:
+            assert tree.items[path].body == body, f"V6 {place}: by its stamps {body!r}, but it is {tree.items[path]}"
+
+    # ── what must hold at rest ──
+
+    def check(self) -> None:
+        """Lets everything come to rest, then V1 to V6."""
+        self._world.calm()
+        problems = self._come_to_rest()
+        bucket = tree_of_bucket(self._world.bucket.contents(), self._world.prefix)
+        trees = [Tree.of(runner.path).items for runner in self._world.runners]
+        self._check_values(bucket, trees)
+        for number, tree in enumerate(trees):
+            self._check_equal(number, tree, bucket, problems[number])
+        for path, value in self._deleted.items():
+            for place, items in [("bucket", bucket), *((f"runner {n}", tree) for n, tree in enumerate(trees))]:
+                assert path not in items or items[path].body != value, f"V5 {place}, {path}: {value!r} came back"
+
+    def _come_to_rest(self) -> list[set[str]]:
+        """Paths with a problem, by runner. V4: it ends, and then nobody writes any more."""
+        quiet = 0
+        reports: list[PassReport] = []
+        for _ in range(_ROUNDS):
+            before = [Tree.of(runner.path).stamps for runner in self._world.runners]
+            reports = [self._pass(number) for number in range(len(self._world.runners))]
+            is_same = before == [Tree.of(runner.path).stamps for runner in self._world.runners]
+            quiet = quiet + 1 if is_same and all(_is_quiet(report) for report in reports) else 0
+            if quiet == 3:
+                return [{problem.path for problem in report.problems} for report in reports]
+            self._world.clock.sleep(1.0)
+        raise AssertionError(f"V4 no rest after {_ROUNDS} rounds: {[_told(report) for report in reports]}")
+
+    def _pass(self, number: int) -> PassReport:
+        report = self._world.sync(number)
+        assert report is not None
+        return report
+
+    def _check_values(self, bucket: dict[str, Item], trees: list[dict[str, Item]]) -> None:
+        """V1, V2."""
+        for place, items in [("bucket", bucket), *((f"runner {n}", tree) for n, tree in enumerate(trees))]:
+            for path, item in items.items():
+                assert item.body in self._values, f"V2 {place}, {path}: nobody wrote {item.body!r}"
+        current = {item.body for tree in (bucket, *trees) for item in tree.values()}
+        missing = self._values - self._replaced - current
+        if missing:
+            missing -= self._in_trash() if self._may_lose() else set()
+        assert not missing, f"V1 lost: {sorted(missing)}"
+
+    def _may_lose(self) -> bool:
+        """A value that lost by the pair's own rules may be in a trash only."""
+        return any(
+            pair.mode is not Mode.TWO_WAY or pair.conflict in {"local", "remote"} or pair.first_pass != "union"
+            for pair in (runner.pair for runner in self._world.runners)
+        )
+
+    def _in_trash(self) -> set[bytes]:
+        local = [runner.path / ".runner" / "trash" for runner in self._world.runners]
+        bodies = (item.body for place in local if place.is_dir() for item in Tree.of(place).items.values())
+        remote = (body for body, _metadata in self._world.bucket.contents().values())
+        return set(chain(bodies, remote, self._world.bucket.kept))
+
+    def _check_equal(self, number: int, tree: dict[str, Item], bucket: dict[str, Item], problems: set[str]) -> None:
+        """V3, as far as the mode promises it."""
+        pair = self._world.runners[number].pair
+        both = pair.delete or pair.mode is Mode.TWO_WAY
+        for path in sorted(tree.keys() | bucket.keys()):
+            if any(path == problem or path.startswith(f"{problem}/") for problem in problems):
+                continue
+            here, there = _of_one_layer(tree.get(path), bucket.get(path))
+            if not both and (here is None if pair.mode is Mode.PUSH else there is None):
+                continue
+            assert _is_equal(here, there), f"V3 runner {number}, {path}: {here} here, {there} in the bucket"
+
+
+def _is_quiet(report: PassReport) -> bool:
+    moved = report.uploaded + report.downloaded + report.deleted_local + report.deleted_remote
+    waits = any(problem.code in _MOVING for problem in report.problems)
+    ended = report.outcome in {Outcome.DONE, Outcome.DONE_WITH_PROBLEMS}
+    return ended and not moved and not waits and not report.requests.puts and not report.requests.deletes
+
+
+def _told(report: PassReport) -> str:
+    counts = (report.uploaded, report.downloaded, report.deleted_local, report.deleted_remote, report.requests)
+    return f"{report.outcome} {report.message} {counts} {[(p.path, p.code, p.reason) for p in report.problems]}"
+
+
+def _of_one_layer(here: Item | None, there: Item | None) -> tuple[Item | None, Item | None]:
+    """A bucket can hold both a file and a placeholder of its name: where one side has content, a folder is none."""
+    if here is None or there is None or (here.kind == "folder") == (there.kind == "folder"):
+        return here, there
+    return (None, there) if here.kind == "folder" else (here, None)
+
+
+def _is_equal(here: Item | None, there: Item | None) -> bool:
+    if here is None or there is None:
+        return here is there
+    modes = {here.mode, there.mode} - {None}
+    return (here.kind, here.body) == (there.kind, there.body) and len(modes) < 2
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

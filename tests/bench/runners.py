@@ -1,0 +1,110 @@
+"""Runners of the bench: real engine, folder, leases and memory; bucket, clock and threads are lent."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from typing import Any, cast
+
+from runner.config.settings import Pair
+from runner.engine.interface import ServiceUnavailableError, Surroundings
+from runner.engine.native.engine import NativeEngine
+from runner.engine.native.memory import Memory
+from runner.engine.native.server import Server
+from runner.model.passes import Requests
+from runner.store.capabilities import Capabilities
+from runner.store.client import Client
+from runner.wire.channel import Channel
+from tests.bench.fake_s3 import Door, FakeS3
+from tests.integration.native_engine import Runner
+
+DATABASE = ("state.db", "state.db-wal", "state.db-shm")
+
+
+class InLine(Executor):
+    """Everything at once, in the caller's thread: one order of things, the same in every run."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
+class Killed(BaseException):
+    """What a runner dies of in the middle of a pass."""
+
+
+class FakeServer(Server):
+    """The bucket in memory where the engine's server was."""
+
+    def __init__(self, surroundings: Surroundings, bucket: FakeS3) -> None:
+        super().__init__(surroundings)
+        self._bucket = bucket
+        self._door = Door(bucket, surroundings.should_stop)
+
+    @property
+    def requests(self) -> Requests:
+        return self._door.requests
+
+    def client(self) -> Client:
+        return cast(Client, self._door)  # all that a pass asks of it is the door's
+
+    def endpoint_url(self) -> str | None:
+        return self._door.endpoint_url
+
+    def capabilities(self, memory: Memory, *, read_only: bool) -> Capabilities:
+        return self._bucket.kind.capabilities
+
+    def close(self) -> None: ...
+
+
+def _no_service(name: str) -> Channel:
+    raise ServiceUnavailableError(name)
+
+
+class BenchRunner(Runner):
+    """A worker's part on the bench's bucket and clock."""
+
+    def __init__(
+        self,
+        pair: Pair,
+        clock: Callable[[], float],
+        serve: Callable[[Surroundings], Server],
+        connect: Callable[[str], Channel] = _no_service,
+    ) -> None:
+        self._clock = clock
+        self._serve = serve
+        self._saved: dict[str, bytes] = {}
+        self.in_pass = self.will_die = False
+        super().__init__(pair, connect)
+
+    def _surroundings(self) -> Surroundings:
+        return replace(super()._surroundings(), wall_clock=self._clock)
+
+    def _open(self) -> None:
+        super()._open()
+        self.engine.close()
+        around = self._surroundings()
+        self.engine = NativeEngine(around, self.folder, self.private, self._lock.fd, self._serve(around), InLine())
+
+    # ── memory ──
+
+    def memory(self) -> Memory:
+        return Memory.open_read_only(self.path / ".runner" / DATABASE[0])
+
+    def save_memory(self) -> dict[str, bytes]:
+        """As it is on disk now; also what `restore_memory` takes when it is told nothing else."""
+        place = self.path / ".runner"
+        self._saved = {name: (place / name).read_bytes() for name in DATABASE if (place / name).exists()}
+        return self._saved
+
+    def restore_memory(self, saved: dict[str, bytes] | None = None) -> None:
+        """An older one ({}: none), as after a backup or a kill before the rows were written."""
+        self.close()
+        for name in DATABASE:
+            (self.path / ".runner" / name).unlink(missing_ok=True)
+        for name, content in (self._saved if saved is None else saved).items():
+            (self.path / ".runner" / name).write_bytes(content)
+        self._open()

@@ -1,0 +1,212 @@
+"""A small world to break: runners with real folders, users on every side who write values that never come twice.
+
+One thread, one clock. Users tell the oracle what they wrote and what they had before their eyes when they replaced it.
+A user's act, or another runner's whole pass, may be armed to happen in the middle of a pass.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from runner.files.scan import INDEX_NAME
+from runner.model.passes import WHOLE, PassReport, Trigger, Work
+from tests.bench.fake_s3 import Clock, Fault
+from tests.bench.oracle import Oracle
+from tests.bench.runners import BenchRunner, Killed
+from tests.bench.trees import Contents, Tree
+
+BUCKET = -1  # the side of those who write into the bucket by other means
+
+
+class Bucket(Protocol):
+    """What a stranger can do with the bucket, and what the oracle may ask."""
+
+    kept: list[bytes]
+
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> object: ...
+    def remove(self, key: str) -> None: ...
+    def contents(self) -> Contents: ...
+    def version(self, key: str, etag: str) -> bytes | None: ...
+    def arm(self, fault: Fault) -> None: ...
+    def calm(self) -> None: ...
+
+
+class Act(NamedTuple):
+    """What a user does. side: a runner's number, or BUCKET. other: where a rename goes to."""
+
+    verb: str  # write | empty | twin | append | remove | rename | mkdir | chmod | link | hold | let-go
+    side: int
+    path: str
+    other: str = ""
+
+
+class World:
+    def __init__(self, bucket: Bucket, clock: Clock, runners: list[BenchRunner], prefix: str) -> None:
+        self.bucket = bucket
+        self.clock = clock
+        self.runners = runners
+        self.prefix = prefix
+        self.oracle = Oracle(self)
+        self.touched: list[set[str]] = [set() for _ in runners]
+        self.keys: set[str] = set()
+        self._held: dict[tuple[int, str], int] = {}
+        self._count = 0
+
+    # ── runners ──
+
+    def sync(self, number: int, work: Work = WHOLE) -> PassReport | None:
+        """None: it is in the middle of one, or died in it."""
+        runner = self.runners[number]
+        if runner.in_pass:
+            return None
+        self.clock.sleep(0.005)
+        before = runner.save_memory() if runner.will_die else {}
+        runner.in_pass = True
+        try:
+            report = runner.engine.run_pass(Trigger.REQUEST, work)
+        except Killed:
+            runner.restore_memory(before)
+            self.oracle.forgetful()
+            return None
+        finally:
+            runner.in_pass = runner.will_die = False
+        if report.halt is not None:
+            runner.token = report.halt.token
+        self.oracle.check_memory(number)
+        return report
+
+    def kill(self, number: int, after: int) -> None:
+        """In its next pass, at that request; no row of that pass reaches its memory."""
+        runner = self.runners[number]
+        runner.will_die = True
+
+        def die() -> None:
+            if runner.in_pass:
+                raise Killed
+
+        self.bucket.arm(Fault("meanwhile", after, die))
+
+    def calm(self) -> None:
+        """Users and faults come to rest."""
+        for side, path in list(self._held):
+            self.act(Act("let-go", side, path))
+        self.bucket.calm()
+        for runner in self.runners:
+            runner.will_die = runner.stop = False
+
+    def close(self) -> None:
+        self.calm()
+        for runner in self.runners:
+            runner.close()
+
+    # ── users ──
+
+    def act(self, act: Act) -> None:
+        """What cannot be done (no such file, a folder in the way) is left."""
+        self.clock.sleep(0.003)
+        with suppress(OSError):
+            if act.side == BUCKET:
+                self._act_there(act, self.prefix + act.path)
+            else:
+                self.touched[act.side].update({act.path, act.other} - {""})
+                self._act_here(act, self.runners[act.side].path)
+
+    def _value(self) -> bytes:
+        self._count += 1
+        return b"v%05d\n" % self._count
+
+    def _act_there(self, act: Act, key: str) -> None:
+        self.keys.add(key)
+        objects = self.bucket.contents()
+        seen = objects[key][0] if key in objects else None
+        if act.verb in {"write", "twin", "append"}:
+            value = self.oracle.last if act.verb == "twin" else self._value()
+            self.oracle.wrote((seen or b"") + value if act.verb == "append" else value, seen)
+            self.bucket.put(key, self.oracle.last)
+        elif act.verb == "remove" and seen is not None:
+            self.oracle.removing(act.path, seen)
+            self.bucket.remove(key)
+        elif act.verb == "mkdir":
+            self.bucket.put(f"{key}/{INDEX_NAME if len(key) % 2 else ''}", b"")
+        elif act.verb == "rename" and seen is not None and act.other != act.path:
+            target = self.prefix + act.other
+            self.keys.add(target)
+            self.oracle.moved(seen, over=objects[target][0] if target in objects else None)
+            self.bucket.put(target, *objects[key])
+            self.bucket.remove(key)
+
+    def _act_here(self, act: Act, root: Path) -> None:
+        path = root / act.path
+        if act.verb in {"write", "empty", "twin", "append", "link", "hold"}:
+            self._write(act, path)
+        elif act.verb == "let-go":
+            held = self._held.pop((act.side, act.path), None)
+            if held is not None:
+                os.close(held)
+        elif act.verb == "remove":
+            self._remove(act.path, path)
+        elif act.verb == "rename":
+            self._rename(path, root / act.other)
+        elif act.verb == "mkdir":
+            path.mkdir(parents=True, exist_ok=True)
+        elif act.verb == "chmod":
+            path.chmod(0o600 if path.lstat().st_mode & 0o077 else 0o755, follow_symlinks=True)
+            self.oracle.spoke_of(act.path)
+
+    def _write(self, act: Act, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            return
+        seen = content(path)
+        if act.verb == "link":
+            value = self._value().strip()
+            beside = path.with_name(f"{path.name}.new")
+            beside.symlink_to(value.decode())
+            beside.replace(path)
+            self.oracle.wrote(value, seen)
+            return
+        if path.is_symlink():
+            path.unlink()
+        value = self.oracle.last if act.verb == "twin" else b"" if act.verb == "empty" else self._value()
+        flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if act.verb in {"append", "hold"} else os.O_TRUNC)
+        held = self._held.get((act.side, act.path))
+        fd = os.open(path, flags, 0o644) if held is None else held
+        where = Path(f"/proc/self/fd/{fd}")  # what is held may have another name by now
+        seen = where.read_bytes() if held is not None else seen
+        os.write(fd, value)
+        os.utime(fd, ns=(int(self.clock() * 1e9),) * 2)
+        self.oracle.wrote(where.read_bytes(), seen)
+        if act.verb == "hold":
+            self._held[act.side, act.path] = fd
+        elif held is None:
+            os.close(fd)
+
+    def _remove(self, name: str, path: Path) -> None:
+        if path.is_dir() and not path.is_symlink():
+            for below, item in Tree.of(path).items.items():
+                self.oracle.removing(f"{name}/{below}", item.body)
+            shutil.rmtree(path)
+        else:
+            self.oracle.removing(name, content(path))
+            path.unlink()
+
+    def _rename(self, old: Path, new: Path) -> None:
+        if old == new or not old.exists():
+            return
+        over = content(new)
+        moved = Tree.of(old).items.values() if old.is_dir() and not old.is_symlink() else ()
+        new.parent.mkdir(parents=True, exist_ok=True)
+        old.rename(new)
+        for item in moved:
+            self.oracle.moved(item.body, None)
+        self.oracle.moved(content(new), over)
+
+
+def content(path: Path) -> bytes | None:
+    """Of a file or link; None where there is neither."""
+    if path.is_symlink():
+        return os.readlink(path).encode()
+    return path.read_bytes() if path.is_file() else None
