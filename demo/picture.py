@@ -27,7 +27,7 @@ CONFIG = """\
 defaults: {{endpoint_url: "{endpoint_url}", every: 60s}}
 supervisor: {{runtime_dir: ./run}}
 pairs:
-  - {{name: site, bucket: assets, folder: ./site, mode: push}}
+  - {{name: notes, bucket: notes, folder: ./notes, mode: two-way}}
   - {{name: models, bucket: models, folder: ./models, mode: pull, bandwidth: 8MB}}
   - {{name: archive, bucket: archive, folder: ./archive, mode: push, delete: true}}
 """
@@ -40,16 +40,16 @@ class Studio:
         self.folder = folder
         self.environment = {**os.environ, **server.environment, "AWS_ENDPOINT_URL": server.endpoint_url}
         (folder / "sync.yaml").write_text(CONFIG.format(endpoint_url=server.endpoint_url))
-        for bucket in ("assets", "models", "archive"):
+        for bucket in ("notes", "models", "archive"):
             self._aws("mb", f"s3://{bucket}")
-        for name, count, size in (("site", 340, 20_000), ("archive", 60, 5_000)):
+        for name, count, size in (("notes", 340, 20_000), ("archive", 60, 5_000)):
             (folder / name).mkdir()
             for number in range(count):
                 (folder / name / f"{number}.html").write_bytes(os.urandom(size))
 
     def arrange(self) -> None:
-        """Until site is in sync, archive halted and models in the middle of its work."""
-        self._runner("once", "site", "archive")
+        """Until notes is in sync, archive halted and models in the middle of its work."""
+        self._runner("once", "notes", "archive")
         shutil.move(self.folder / "archive", self.folder / "moved")
         (self.folder / "archive").mkdir()
         shutil.move(self.folder / "moved" / ".runner", self.folder / "archive")
