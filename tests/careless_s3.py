@@ -23,17 +23,20 @@ class Stored:
     etag: str
     modified: float
     headers: dict[str, str] = field(default_factory=dict)
+    storage_class: str = ""  # GLACIER: its bytes cannot be had
 
 
 @dataclass
 class CarelessS3:
-    """keeps: of EVERYTHING. forbids: operations by S3's name that are answered 403. bare: a right ETag is taken only
-    without quotes (radosgw 16). forgets: an upload whose completion was refused is gone. loses: answers of these
-    operations are lost once (500 after the deed)."""
+    """keeps: of EVERYTHING. forbids: operations by S3's name, "GetObject KEY" too, that are answered 403; who may not
+    list is not told of absence either. access_keys: the ones it knows, all when there are none. bare:
+    a right ETag is taken only without quotes (radosgw 16). forgets: an upload whose completion was refused is gone.
+    loses: answers of these operations are lost once (500 after the deed)."""
 
     bucket: str = "bkt"
     keeps: frozenset[str] = frozenset()
     forbids: frozenset[str] = frozenset()
+    access_keys: set[str] = field(default_factory=set)
     bare: bool = False
     forgets: bool = False
     loses: set[str] = field(default_factory=set)
@@ -55,9 +58,11 @@ class CarelessS3:
         given = {name.lower(): value for name, value in headers.items()}
         operation = _operation(method, key, query, given)
         self.asked.append(operation)
+        if self.access_keys and not any(f"Credential={name}/" in given["authorization"] for name in self.access_keys):
+            return _error(403, "InvalidAccessKeyId")
         if operation in self.answers:
             return _error(*self.answers[operation])
-        if operation in self.forbids:
+        if {operation, f"{operation} {key}"} & self.forbids:
             return _error(403, "AccessDenied")
         if operation in self.not_taken and ("if-match" in given or "if-none-match" in given):
             return _error(501, "NotImplemented")
@@ -79,7 +84,12 @@ class CarelessS3:
         return Answer(200, {"etag": self._store(key, body, given)}, b"")
 
     def _CopyObject(self, key: str, _query: Mapping[str, str], given: Mapping[str, str], _body: bytes) -> Answer:  # noqa: N802
-        source = self.objects[unquote(given["x-amz-copy-source"]).lstrip("/").partition("/")[2]]
+        source_key = unquote(given["x-amz-copy-source"]).lstrip("/").partition("/")[2]
+        source = self.objects[source_key]
+        if f"GetObject {source_key}" in self.forbids:
+            return _error(403, "AccessDenied")
+        if source.storage_class:
+            return _error(403, "InvalidObjectState")
         condition = given.get("x-amz-copy-source-if-match", "").strip('"')
         if "copy-source" in self.keeps and condition not in ("", source.etag):
             return _error(412, "PreconditionFailed")
@@ -123,11 +133,15 @@ class CarelessS3:
         return Answer(204, {}, b"")
 
     def _HeadObject(self, key: str, *_rest: object) -> Answer:  # noqa: N802
-        return Answer(200, self._told(key), b"") if key in self.objects else Answer(404, {}, b"")
+        if {"GetObject", f"GetObject {key}"} & self.forbids:
+            return Answer(403, {}, b"")
+        return Answer(200, self._told(key), b"") if key in self.objects else self._absent()
 
     def _GetObject(self, key: str, *_rest: object) -> Answer:  # noqa: N802
         if key not in self.objects:
-            return _error(404, "NoSuchKey")
+            return self._absent()
+        if self.objects[key].storage_class:
+            return _error(403, "InvalidObjectState")
         return Answer(200, self._told(key), self.objects[key].body)
 
     def _ListObjectsV2(self, _key: str, query: Mapping[str, str], *_rest: object) -> Answer:  # noqa: N802
@@ -137,7 +151,7 @@ class CarelessS3:
             f"<Contents><Key>{quote(key)}</Key><Size>{len(self.objects[key].body)}</Size>"
             f"<ETag>{self.objects[key].etag}</ETag>"
             f"<LastModified>{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(self.objects[key].modified))}"
-            "</LastModified></Contents>"
+            f"</LastModified><StorageClass>{self.objects[key].storage_class or 'STANDARD'}</StorageClass></Contents>"
             for key in keys
         )
         told = (
@@ -154,6 +168,15 @@ class CarelessS3:
     def _GetBucketLifecycleConfiguration(self, *_rest: object) -> Answer:  # noqa: N802
         return Answer(200, {}, self.lifecycle) if self.lifecycle else _error(404, "NoSuchLifecycleConfiguration")
 
+    def _GetObjectTagging(self, *_rest: object) -> Answer:  # noqa: N802
+        return Answer(200, {}, b"<Tagging><TagSet></TagSet></Tagging>")
+
+    def _GetObjectAcl(self, *_rest: object) -> Answer:  # noqa: N802
+        return Answer(200, {}, b"<AccessControlPolicy></AccessControlPolicy>")
+
+    def _absent(self) -> Answer:
+        return _error(403, "AccessDenied") if "ListObjectsV2" in self.forbids else _error(404, "NoSuchKey")
+
     # ── storing ──
 
     def _store(self, key: str, body: bytes, given: Mapping[str, str]) -> str:
@@ -168,6 +191,7 @@ class CarelessS3:
             "etag": f'"{stored.etag}"',
             "content-length": str(len(stored.body)),
             "last-modified": formatdate(stored.modified, usegmt=True),
+            **({"x-amz-storage-class": stored.storage_class} if stored.storage_class else {}),
             **stored.headers,
         }
 
@@ -229,6 +253,9 @@ def _operation(method: str, key: str, query: Mapping[str, str], given: Mapping[s
     if not key:
         of_bucket = {"versioning": "GetBucketVersioning", "lifecycle": "GetBucketLifecycleConfiguration"}
         return next((name for word, name in of_bucket.items() if word in query), "ListObjectsV2")
+    of_object = {"tagging": "GetObjectTagging", "acl": "GetObjectAcl"}
+    if method == "GET" and (word := next((word for word in of_object if word in query), "")):
+        return of_object[word]
     if method == "POST":
         return "CreateMultipartUpload" if "uploads" in query else "CompleteMultipartUpload"
     if "uploadId" in query:

@@ -20,6 +20,7 @@ class Capabilities:
     complete: If-None-Match on CompleteMultipartUpload. copy: If-None-Match and If-Match (of the target) on CopyObject.
     checksums: a wrong x-amz-checksum-sha256 is refused. byte_order: listings come in UTF-8 byte order, None when
     unknown. probed_at: seconds since the epoch, 0.0 for what is known without asking. note: one line for a person.
+    writable: False when nothing may be written at all.
     """
 
     create: bool
@@ -32,6 +33,7 @@ class Capabilities:
     byte_order: bool | None
     probed_at: float
     note: str = ""
+    writable: bool = True
 
     @property
     def is_safe(self) -> bool:
@@ -61,6 +63,7 @@ def _is_whole(values: dict[str, Any]) -> bool:
         and (values["byte_order"] is None or isinstance(values["byte_order"], bool))
         and isinstance(values["probed_at"], float)
         and isinstance(values["note"], str)
+        and isinstance(values["writable"], bool)
     )
 
 

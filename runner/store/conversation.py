@@ -16,6 +16,7 @@ from runner.store.credentials import Credentials
 from runner.store.errors import (
     Asked,
     CertificateError,
+    ClockSkewError,
     ErrorAnswer,
     ObjectTooLargeError,
     ServerFaultError,
@@ -136,7 +137,7 @@ class Conversation:
             answer = opened.transport.send(request, target, headers, should_stop, deadline)
         except NoAnswerError as error:
             told = _unanswered(error, self._asked(request, opened))
-            told.lost = int(error.sent)
+            told.lost = int(error.sent and not isinstance(told, ClockSkewError))  # that is an answer, and it says no
             raise told from error
         if answer.status in request.accept or (200 <= answer.status < 300 and b"<Error" not in answer.body[:200]):
             return answer

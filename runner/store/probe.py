@@ -55,7 +55,7 @@ def _conditions(trial: Trial, notes: list[str]) -> Capabilities:
     if creates is None:
         trial.made.clear()
         notes.append(f"{trial.reason or 'nothing can be written'}: conditions could not be tried, none is relied on")
-        return NOTHING
+        return replace(NOTHING, writable=False)
     return replace(
         NOTHING,
         create=creates,

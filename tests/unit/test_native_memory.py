@@ -121,11 +121,16 @@ def test_refusal_holds_for_that_version_and_that_wish_only(memory: Memory) -> No
 
 
 @pytest.mark.parametrize(
-    ("probed_at", "now", "known"),
-    [(DAY, 8 * DAY, True), (DAY, 8 * DAY + 1, False), (DAY, DAY - 1, False), (0.0, 100 * DAY, True)],
-)
-def test_capabilities_are_believed_for_seven_days(memory: Memory, probed_at: float, now: float, known: bool) -> None:
-    found = Capabilities(True, True, False, False, False, True, "off", None, probed_at, "note")
+    ("probed_at", "now", "note", "known"),
+    [
+        (DAY, 8 * DAY, "", True), (DAY, 8 * DAY + 1, "", False), (DAY, DAY - 1, "", False), (0.0, 100 * DAY, "", True),
+        (DAY, 2 * DAY, "a right is missing", True), (DAY, 2 * DAY + 1, "a right is missing", False),
+    ],
+)  # fmt: skip
+def test_capabilities_are_believed_for_seven_days_and_what_a_right_hid_for_one(
+    memory: Memory, probed_at: float, now: float, note: str, known: bool
+) -> None:
+    found = Capabilities(True, True, False, False, False, True, "off", None, probed_at, note)
     assert memory.capabilities(now) is None
     memory.set_capabilities(found)
     assert memory.capabilities(now) == (found if known else None)

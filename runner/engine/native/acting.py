@@ -13,7 +13,14 @@ from runner.engine.native.second_look import Ended, carry_out
 from runner.engine.native.steps import Phase, Step, Steps
 from runner.engine.native.workshop import Workshop
 from runner.engine.outcomes import PassStoppedError
-from runner.store.errors import StoppedError, StoreError
+from runner.store.errors import (
+    ClockSkewError,
+    CredentialsRejectedError,
+    NoSuchBucketError,
+    StoppedError,
+    StoreError,
+    WrongRegionError,
+)
 
 _TICK_SECONDS = 0.1  # also how long a change made during a long transfer may wait
 # What another path may well not meet; everything else of these ends the pass.
@@ -23,6 +30,7 @@ _OF_ONE_PATH = frozenset(
         *(errno.ENOENT, errno.ENOTEMPTY, errno.ETXTBSY, errno.EXDEV, errno.EMLINK, errno.EFBIG, errno.EINVAL),
     }
 )
+_OF_ALL_PATHS = (CredentialsRejectedError, ClockSkewError, NoSuchBucketError, WrongRegionError)
 
 
 def run_phase(
@@ -78,6 +86,8 @@ def ends_pass(error: Exception) -> bool:
     """Not this path's trouble but everybody's: the server is gone, the credentials are refused, the disk fails."""
     if isinstance(error, OSError):
         return error.errno not in _OF_ONE_PATH
+    if isinstance(error, _OF_ALL_PATHS):
+        return True
     return isinstance(error, StoreError) and (error.status == 0 or error.status >= 500 or error.permanent)
 
 

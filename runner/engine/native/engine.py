@@ -43,6 +43,8 @@ from runner.model.problem import Problem
 from runner.store.capabilities import Capabilities
 from runner.store.errors import CredentialsRejectedError, StoppedError, StoreError
 
+_REFUSED_SECONDS = 86400.0
+
 
 def create(surroundings: Surroundings, folder: Folder, private: Private, lock_fd: int) -> Engine:
     """The engine of a pair whose lock is held."""
@@ -71,6 +73,7 @@ class NativeEngine:
         self._tree: Tree | None = None
         self._tree_fd = -1
         self._pool = pool
+        self._refused_tried_at: float | None = None
 
     def run_pass(self, trigger: Trigger, work: Work = WHOLE) -> PassReport:
         """One pass; what can go wrong outside is in the report."""
@@ -189,6 +192,8 @@ class NativeEngine:
             memory.spend_plan(token)
         if work.scope is not Scope.FULL:
             return reporting.through(account)
+        if one.tries_refused:
+            self._refused_tried_at = time.monotonic()
         for path, _base in memory.conflicts():
             found = reporting.open_conflict(path, account.now)
             account.problems[found.side, found.code, found.path] = found
@@ -238,13 +243,27 @@ class NativeEngine:
         )
         deadline = time.monotonic() + pair.timeout_seconds if pair.timeout_seconds else None
         return Reconciliation(
-            shop, memory, seen, self._proof.folder, account, self._threads(), read_only=read_only, deadline=deadline
+            shop,
+            memory,
+            seen,
+            self._proof.folder,
+            account,
+            self._threads(),
+            read_only=read_only,
+            deadline=deadline,
+            tries_refused=not read_only and self._refused_are_due(),
         )
+
+    def _refused_are_due(self) -> bool:
+        """Once by each worker and day, what was forbidden is tried again."""
+        now, before = time.monotonic(), self._refused_tried_at
+        return before is None or now - before > _REFUSED_SECONDS
 
     def _capabilities(self, memory: Memory, *, read_only: bool) -> Capabilities:
         found = self._server.capabilities(memory, read_only=read_only)
         pair = self._pair
-        if pair.mode is Mode.TWO_WAY and not found.is_safe and not pair.accept_unsafe_server and not read_only:
+        unsafe = found.writable and not found.is_safe
+        if pair.mode is Mode.TWO_WAY and unsafe and not pair.accept_unsafe_server and not read_only:
             raise PassFailedError(
                 f"{self._server.name} ignores write conditions, so two writers could overwrite each other unseen "
                 f"({found.note or 'If-None-Match and If-Match do not hold'}); use mode push or pull, or accept it with "

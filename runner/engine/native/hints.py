@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from runner.config.settings import EmptyFolders
 from runner.engine.native.decide import Action, Decision
-from runner.engine.native.facts import Base, Kind, Local, Remote
+from runner.engine.native.facts import UNKNOWN, Base, Kind, Local, Remote, RemoteSide
 from runner.engine.native.memory import Memory
 from runner.engine.native.observation import Candidate
 from runner.engine.native.reading import local_of
@@ -18,6 +18,7 @@ from runner.engine.native.workshop import Workshop
 from runner.files.filters import Filters, always_excluded
 from runner.files.scan import INDEX_NAME
 from runner.files.scan_result import Entry
+from runner.store.errors import AccessDeniedError
 from runner.store.keys import Refusal, key_of_path, path_of_key
 
 _MOST_VANISHED = 10_000  # of one batch, as ends of moves
@@ -48,7 +49,13 @@ class Hints:
             local = local_of(entry) if entry is not None else None
             if entry is None or (local is not None and local.kind is not Kind.FOLDER):
                 base = self.memory.get(path)
-                yield Candidate(path, base, local, look_remote(self.shop, path, base))
+                yield Candidate(path, base, local, self._there(path, base))
+
+    def _there(self, path: str, base: Base | None) -> RemoteSide:
+        try:
+            return look_remote(self.shop, path, base)
+        except AccessDeniedError:  # of one key, or absent for a role that may not list: the next listing tells
+            return UNKNOWN
 
     def as_move(self, step: Step) -> Step:
         """The upload of a new file that is the one which vanished under another name: a copy in the bucket."""

@@ -28,7 +28,8 @@ CODES: Final = {kind: number for number, kind in enumerate(KINDS)}
 FOLDER_CODE: Final = CODES[Kind.FOLDER]
 INTEGER_MAX: Final = (1 << 63) - 1
 
-_CAPABILITIES_SECONDS = 7 * 86400.0
+_DAY_SECONDS = 86400.0
+_CAPABILITIES_SECONDS = 7 * _DAY_SECONDS
 _ROWS = 10_000  # of one transaction: a write-ahead log of a few megabytes
 _PAGE = 500  # rows that are Python objects at once
 
@@ -134,6 +135,8 @@ class Memory(MemoryFile):
     def capabilities(self, now: float | None = None) -> Capabilities | None:
         """What the server was last found to keep; None when that is unknown or older than 7 days.
 
+        What a missing right hid is asked again after a day: such a probe may leave an object that it may not delete.
+
         now: seconds since the epoch. The memory's identity names endpoint and bucket, so the answer is theirs.
         """
         text = self.meta("capabilities")
@@ -141,7 +144,7 @@ class Memory(MemoryFile):
         if found is None or found.probed_at <= 0.0:
             return found
         age = (time.time() if now is None else now) - found.probed_at
-        return found if 0.0 <= age <= _CAPABILITIES_SECONDS else None
+        return found if 0.0 <= age <= (_DAY_SECONDS if found.note else _CAPABILITIES_SECONDS) else None
 
     def set_capabilities(self, capabilities: Capabilities) -> None:
         self.set_meta("capabilities", capabilities.to_json())

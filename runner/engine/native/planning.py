@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 
 from runner.engine.native import moves
+from runner.engine.native.acting import ends_pass
 from runner.engine.native.decide import Action, Decision
 from runner.engine.native.facts import Kind, Local, Remote
 from runner.engine.native.looking import Looker
@@ -70,6 +71,8 @@ class Planner:
 
     def take(self, ended: Ended) -> None:
         step = ended.step
+        if isinstance(ended.error, StoreError) and ends_pass(ended.error):
+            raise ended.error  # every other look would end so
         if ended.error is not None or step is None:
             self.done(ended)
         elif step.action in _STEPS:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from runner.config.settings import Mode
 from runner.engine import approval, brakes
 from runner.engine.native import reporting
-from runner.engine.native.account import Account
+from runner.engine.native.account import Account, is_permanent
 from runner.engine.native.acting import Feed, run_phase, transfer_order
 from runner.engine.native.decide import Action, Decision
-from runner.engine.native.facts import Kind, Remote
+from runner.engine.native.facts import Kind
 from runner.engine.native.hints import Hints, assumed
 from runner.engine.native.memory import Memory
 from runner.engine.native.observation import Observation
@@ -23,11 +23,11 @@ from runner.engine.native.open_files import may_snapshot
 from runner.engine.native.planning import BOOKED, Planner
 from runner.engine.native.reading import local_of
 from runner.engine.native.recorder import Recorder
-from runner.engine.native.removing import DELETE_REFUSED
+from runner.engine.native.refusals import Refusals
 from runner.engine.native.second_look import Ended
 from runner.engine.native.steps import Phase, Step, Steps
 from runner.engine.native.tidying import Tidying
-from runner.engine.native.waiting import BusyError, StepProblemError
+from runner.engine.native.waiting import BusyError
 from runner.engine.native.workshop import Workshop
 from runner.engine.outcomes import PassFailedError, PassStoppedError
 from runner.files.filters import Filters
@@ -35,13 +35,15 @@ from runner.files.folder import Folder
 from runner.files.scan_result import Entry
 from runner.model.passes import Progress, Scope, Work
 from runner.model.problem import Side
+from runner.store.errors import AccessDeniedError, StoreError
 
 _DOWN = frozenset({Action.DOWNLOAD, Action.KEEP_BOTH})
 
 
 @dataclass
 class Reconciliation:
-    """read_only: for plans and comparisons; nothing outside the pass's own tables changes."""
+    """read_only: for plans and comparisons; nothing outside the pass's own tables changes. tries_refused: some of what
+    was forbidden before is tried again."""
 
     shop: Workshop
     memory: Memory
@@ -52,6 +54,7 @@ class Reconciliation:
     read_only: bool = False
     approved: tuple[str, ...] = ()
     deadline: float | None = None
+    tries_refused: bool = False
     _total: int = 0
     _done: int = 0
     _bytes: int = 0
@@ -72,6 +75,7 @@ class Reconciliation:
             pair, self.seen, self.filters, self._must_stop, self._progress, self.account.problem, makes
         )
         self.tidying = Tidying(self.shop, self.memory, self.seen)
+        self.refusals = Refusals(self.memory, self.steps, self.account)
         self.planner = Planner(
             self.seen,
             self.steps,
@@ -105,7 +109,7 @@ class Reconciliation:
             self._look_at_some(work)
         moved, _moved_here = self.planner.find_moves(can_copy=self.shop.capabilities.copy)
         if work.scope in {Scope.FULL, Scope.LOCAL}:
-            self._drop_refused()
+            self.refusals.drop(try_some=self.tries_refused)
             self._brake(moved)
 
     # ── looking ──
@@ -116,9 +120,21 @@ class Reconciliation:
         if scope is Scope.LOCAL:
             self.seen.assume_remote()
         else:
-            self.observer.list(self.shop.store)
+            self._list()
         self._progress("checking", 0)
         self.planner.plan()
+
+    def _list(self) -> None:
+        """A push that may not list goes by memory and by conditional writes. Raises StoreError."""
+        try:
+            self.observer.list(self.shop.store)
+        except AccessDeniedError as error:
+            self.seen.flush()
+            if self.shop.pair.mode is not Mode.PUSH or self.seen.remote_files:
+                raise
+            self.seen.assume_remote()
+            reason = f"what others change in the bucket cannot be seen, this push goes by its memory: {error}"
+            self.account.problem(Side.REMOTE, "", "unlisted", reason, permanent=True)
 
     def _look_at_some(self, work: Work) -> None:
         self.seen.assume_remote()
@@ -164,17 +180,6 @@ class Reconciliation:
         if self.brake_found is not None and self.brake_found.name == "max-change":
             verbs = (Action.UPLOAD, Action.DOWNLOAD)
         self.approved = approval.brake(self.memory, self.shop.surroundings, self.brake_found, self.steps.paths(*verbs))
-
-    def _drop_refused(self) -> None:
-        """Deletions that the role may not make stay pending, and are not tried again for the same version."""
-        if not self.memory.any_refused("delete"):
-            return
-        for number, step in self.steps.refusable():
-            assert isinstance(step.remote, Remote)
-            if self.memory.refused(step.path, step.remote.etag, "delete"):
-                self.steps.drop(number)
-                reason = "it was deleted here, and deleting it in the bucket is not allowed: it waits"
-                self.account.problem(Side.REMOTE, step.path, DELETE_REFUSED, reason)
 
     # ── acting ──
 
@@ -228,6 +233,8 @@ class Reconciliation:
         if isinstance(ended.error, BusyError) and not self.read_only and self._snapshot(ended):
             return
         self.account.took(ended)
+        if isinstance(ended.error, StoreError) and not is_permanent(ended.error):
+            self.account.downloads_left += 1  # it could not be looked at: nobody knows whether it is in place
         if not self.read_only:
             self.recorder.take(ended.result.records)
 
@@ -258,18 +265,16 @@ class Reconciliation:
             self.account.problems[found.side, found.code, found.path] = found
         self.recorder.take(ended.result.records)
         self._emptied.update(ended.result.emptied)
+        self.refusals.took(ended)
         error = ended.error
         if error is not None:
             if ended.step is not None and ended.step.action is Action.DELETE_REMOTE:
                 self.steps.drop_of(ended.path, Action.DELETE_REMOTE)
-            if isinstance(error, StepProblemError) and error.code == DELETE_REFUSED and ended.base is not None:
-                self.memory.set_refused(ended.path, ended.base.etag, "delete")
             if isinstance(error, BusyError):
                 self.memory.busy_since(ended.path, self.shop.now)
             if ended.step is not None and ended.step.source:
                 self._stranded.add(ended.step.source)  # the old name goes when the new one has arrived
-            permanent = isinstance(error, StepProblemError) and error.permanent
-            if ended.step is not None and ended.step.action in _DOWN and not permanent:
+            if ended.step is not None and ended.step.action in _DOWN and not is_permanent(error):
                 self.account.downloads_left += 1
         self._progress("transferring", self._done)
 

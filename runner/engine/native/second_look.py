@@ -30,6 +30,7 @@ _ACTS = {
     Action.SET_LOCAL_MODE: modes.set_local,
     Action.SET_REMOTE_MODE: modes.set_remote,
 }
+_UPWARD = frozenset({Action.UPLOAD, Action.DELETE_REMOTE, Action.SET_REMOTE_MODE})
 _DOWNWARD = frozenset({Action.DOWNLOAD, Action.DELETE_LOCAL, Action.SET_LOCAL_MODE})
 
 
@@ -107,6 +108,9 @@ def _do(shop: Workshop, step: Step, into: Result) -> None:
 def _act(shop: Workshop, step: Step) -> Result:
     if shop.surroundings.should_stop() or (step.action in _DOWNWARD and shop.surroundings.only_push()):
         raise StoppedError("asked to stop")
+    if step.action in _UPWARD and not shop.capabilities.writable:
+        # Nor was any condition proven: a right that comes meanwhile is found by the next pass's probe.
+        raise StepProblemError(Side.REMOTE, "forbidden", f"nothing can be written: {shop.capabilities.note}")
     if step.source:
         return (moving.rename_local if step.action is Action.DOWNLOAD else uploading.copied)(shop, step)
     act = _ACTS.get(step.action)

@@ -61,8 +61,8 @@ class Server:
         if read_only or self._pair.mode is Mode.PULL:
             return NOTHING
         found = probe(self.client(), self._pair.prefix, self._surroundings.wall_clock())
-        if found.is_safe and not found.note:
-            memory.set_capabilities(found)  # what a missing right hid is asked again
+        if found.is_safe:
+            memory.set_capabilities(found)
         if found.note:
             self._surroundings.log("WARNING", f"{self.name}: {found.note}")
         return found

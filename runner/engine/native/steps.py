@@ -137,11 +137,11 @@ class Steps:
         )
         return int(self._connection.execute(sql).fetchone()[0])
 
-    def refusable(self) -> Iterator[tuple[int, Step]]:
-        """Deletions in the bucket, with their numbers."""
-        sql = "SELECT id, payload FROM scratch.todo WHERE verb = ?"
-        for number, payload in self._connection.execute(sql, (Action.DELETE_REMOTE.value,)).fetchall():
-            yield int(number), _unpacked(payload)
+    def numbered(self, action: Action) -> Iterator[tuple[int, Step]]:
+        """All steps of one action, with their numbers. They may be dropped meanwhile."""
+        sql = "SELECT id FROM scratch.todo WHERE verb = ?"
+        for row in self._connection.execute(sql, (action.value,)).fetchall():
+            yield int(row[0]), self.get(int(row[0]))
 
     def paths(self, *actions: Action) -> Iterator[bytes]:
         """In byte order; what the brakes show. Folders are no files."""
