@@ -197,6 +197,15 @@ def test_object_that_comes_into_being_between_two_looks_is_seen(client: Client, 
     assert client.head("k") is not None
 
 
+def test_deletion_answered_with_anybodys_200_is_believed_only_after_a_look(client: Client, liar: Liar) -> None:
+    page, there = Reply(200, b"<html>please sign in</html>"), Reply(200, b"", {"ETag": '"e"'})
+    liar.replies = [page, there]
+    with pytest.raises(ServerFaultError, match="still there"):
+        client.delete("k", if_match="e")
+    liar.replies, liar.asked = [page, Reply(200, b"", {"ETag": '"other"'})], []
+    assert client.delete("k", if_match="e") == "changed"
+
+
 def test_put_whose_answer_was_lost_is_settled_by_looking(client: Client, liar: Liar) -> None:
     etag = "d41d8cd98f00b204e9800998ecf8427e"
     stored = Reply(200, b"", {"ETag": f'"{etag}"', "x-amz-meta-runner-token": "t"})
