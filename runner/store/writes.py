@@ -3,13 +3,14 @@
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Literal
 
 from runner.store.answers import etag_of, written_at
 from runner.store.bucket import Bucket
 from runner.store.conditions import TOKEN, Condition, carries, new_token, write
 from runner.store.door import ContentHeaders, Written
-from runner.store.errors import NoSuchKeyError, PreconditionFailedError
+from runner.store.errors import NoSuchKeyError, PreconditionFailedError, ServerFaultError
 from runner.store.listing import ObjectInfo
 from runner.store.request import Answer, Request
 
@@ -58,35 +59,42 @@ class Writes:
             now = bucket.look(key)
             if now is None or now.etag != if_match:
                 return "gone" if now is None else "changed"
-            bucket.ask(Request("DeleteObject", "DELETE", key))
-            return "deleted"
+            return self._proven(bucket.ask(Request("DeleteObject", "DELETE", key)), key, if_match)
         try:
-            self._delete_version(key, if_match)
+            return self._proven(self._delete_version(key, if_match), key, if_match)
         except NoSuchKeyError as error:
             return "deleted" if error.lost else "gone"
         except PreconditionFailedError as error:
             if bucket.look(key) is not None:
                 return "changed"
             return "deleted" if error.lost else "gone"
-        return "deleted"
 
-    def _delete_version(self, key: str, if_match: str) -> None:
+    def _proven(self, answer: Answer, key: str, if_match: str) -> Literal["deleted", "changed"]:
+        """S3 answers 204; a 200 may be anybody's (a captive portal's page, say), so a look says what it is worth."""
+        if answer.status == HTTPStatus.NO_CONTENT:
+            return "deleted"
+        now = self._bucket.look(key)
+        if now is not None and now.etag == if_match:
+            place = self._bucket.place(key)
+            raise ServerFaultError(f"the deletion of {place} got {answer.status}, and it is still there: not believed")
+        return "deleted" if now is None else "changed"
+
+    def _delete_version(self, key: str, if_match: str) -> Answer:
         """radosgw 16 refuses a quoted ETag that is right: then once more without the quotes."""
         bucket = self._bucket
 
-        def ask(etag: str) -> None:
-            bucket.ask(Request("DeleteObject", "DELETE", key, headers={"If-Match": etag}))
+        def ask(etag: str) -> Answer:
+            return bucket.ask(Request("DeleteObject", "DELETE", key, headers={"If-Match": etag}))
 
         try:
-            ask(bucket.quoted(if_match))
+            return ask(bucket.quoted(if_match))
         except PreconditionFailedError:
             now = None if bucket.bare_etags else bucket.look(key)
             if now is None or now.etag != if_match:
                 raise
-        else:
-            return
-        ask(if_match)
+        answer = ask(if_match)
         bucket.bare_etags = True
+        return answer
 
     def _read(self, key: str) -> Callable[[Answer], Written]:
         return lambda answer: Written(etag_of(answer, self._bucket.place(key)), written_at(answer))

@@ -14,8 +14,11 @@ DELETE_REFUSED = "delete-forbidden"
 
 
 def delete_local(shop: Workshop, step: Step) -> Result:
-    """Raises BusyError, MovedOnError, OSError."""
+    """Raises BusyError, MovedOnError, StoreError, OSError."""
     assert isinstance(step.local, Local)
+    # A listing may leave out what is there (garbled on its way, say): nothing is deleted on its word alone.
+    if shop.store.head(step.base.key if step.base is not None else shop.key_of(step.path)) is not None:
+        raise MovedOnError(step.path, Side.REMOTE)
     parent = step.path.rpartition("/")[0]
     emptied = (parent,) if parent else ()
     if step.local.kind is Kind.FOLDER:
@@ -47,4 +50,6 @@ def delete_remote(shop: Workshop, step: Step) -> Result:
         raise MovedOnError(step.path, Side.REMOTE) from None
     if outcome == "changed":
         raise MovedOnError(step.path, Side.REMOTE)
+    if here is not None and here.kind != "dir":
+        return Result(deleted_remote=1)  # a placeholder, whose folder became a file: the row is the file's
     return Result({step.path: None}, deleted_remote=1)

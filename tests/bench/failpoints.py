@@ -1,0 +1,76 @@
+"""A process that dies at the n-th step outside of itself: a request, a row of memory, a call that changes files.
+
+The pass runs in a forked child that ends by os._exit, so nothing is tidied up: no `finally`, no commit, no unlink.
+What it did to the bucket in memory comes back through a pipe. The counting is SQLite's own: n = 1, 2, 3 ... until none
+fires (sqlite.org/testing.html, 3.1).
+"""
+
+import os
+import pickle
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from runner.engine.native.memory import Memory
+from runner.files import system_calls
+from runner.model.passes import WHOLE, Trigger, Work
+from tests.bench.fake_s3 import Door, FakeS3
+from tests.bench.runners import BenchRunner
+
+_CALLS = ("rename", "replace", "link", "symlink", "unlink", "mkdir", "rmdir", "fsync", "fdatasync", "write", "pwrite",
+          "chmod", "fchmod", "utime")  # fmt: skip
+_ROWS = ("record", "forget", "set_meta", "set_first_pass_done", "spend_plan")
+_KILLED, _DONE = 9, 0
+
+
+def dies_at(number: int, runner: BenchRunner, bucket: FakeS3, work: Work = WHOLE) -> bool:
+    """One pass of `runner` that dies before its step `number`. False: it came to its end. Then `restart` the runner."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        _run(number, runner, bucket, work, writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        told = pipe.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in {_KILLED, _DONE}, f"the pass ended with {code}"
+    bucket.objects, bucket.every, bucket.kept, bucket.clock.now = pickle.loads(told)
+    return code == _KILLED
+
+
+def _run(number: int, runner: BenchRunner, bucket: FakeS3, work: Work, pipe: int) -> NoReturn:
+    left = number
+    really_write = os.write
+
+    def end(code: int) -> NoReturn:
+        state = pickle.dumps((bucket.objects, bucket.every, bucket.kept, bucket.clock.now))
+        while state:
+            state = state[really_write(pipe, state) :]
+        os._exit(code)
+
+    def step() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            end(_KILLED)
+
+    try:
+        for name in _CALLS:
+            _count(os, name, step)
+        _count(system_calls, "_renameat2", step)
+        _count(Door, "_request", step)
+        for name in _ROWS:
+            _count(Memory, name, step)
+        runner.engine.run_pass(Trigger.REQUEST, work)
+        end(_DONE)
+    finally:
+        os._exit(1)
+
+
+def _count(owner: Any, name: str, step: Callable[[], None]) -> None:
+    real = getattr(owner, name)
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        step()
+        return real(*arguments, **named)
+
+    setattr(owner, name, counted)
