@@ -73,7 +73,7 @@ def notes(status: Row, now: float) -> list[str]:
     if reload and not reload.get("ok"):
         lines.append(printable(f"the last reload changed nothing: {reload.get('message')}"))
     for name, service in (status.get("services") or {}).items():
-        if service.get("state") not in (None, "running"):
+        if service.get("state") not in (None, "running", "stopped"):  # stopped: no pair asks for it
             lines.append(printable(f"{name}: {service['state']}"))
     if status.get("log_dropped"):
         lines.append(f"{amounts.things(status['log_dropped'], 'log line')} could not be written")

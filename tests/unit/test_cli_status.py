@@ -128,6 +128,11 @@ def test_plain_lines_are_columns_then_notes() -> None:
     ]
 
 
+def test_notes_say_nothing_of_a_service_that_no_pair_asks_for() -> None:
+    services = {"launcher": {"pid": None, "state": "stopped", "restarts": 0}}
+    assert notes(status_of(pair_row(), services=services), NOW) == []
+
+
 def test_notes_are_harmless_and_name_stopped_services() -> None:
     services = {"launcher": {"pid": None, "state": "backoff", "restarts": 3}}
     assert notes(status_of(pair_row(error="a\x1b[2Jb"), services=services), NOW) == [
