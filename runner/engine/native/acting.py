@@ -7,8 +7,9 @@ at what moved on, and the end when it is asked for or when the server is gone.
 import errno
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor
 
+from runner.engine.native.ends import Ends
 from runner.engine.native.second_look import Ended, carry_out
 from runner.engine.native.steps import Phase, Step, Steps
 from runner.engine.native.workshop import Workshop
@@ -22,6 +23,7 @@ from runner.store.errors import (
     WrongRegionError,
 )
 
+_SMALL_BYTES = 64 << 10
 _TICK_SECONDS = 0.1  # also how long a change made during a long transfer may wait
 # What another path may well not meet; everything else of these ends the pass.
 _OF_ONE_PATH = frozenset(
@@ -39,27 +41,27 @@ def run_phase(
     """Ends come as they happen; tick is called all along.
 
     Raises what ends the whole pass: after a moment, so that what runs can end well."""
-    running: set[Future[Ended]] = set()
+    ends: Ends[Ended] = Ends(pool)
     fatal: Exception | None = None
     try:
         while True:
-            while fatal is None and len(running) < width:
+            room = width
+            while fatal is None and len(ends) < room:
                 step = next(steps, None)
                 if step is None:
                     break
-                running.add(pool.submit(carry_out, shop, step))
-            if not running:
+                ends.call(carry_out, shop, step)
+                # A thread that is done with a small one finds the next at once; what is urgent does not wait long.
+                room = 2 * width if step.size_bytes <= _SMALL_BYTES else width
+            if not ends:
                 break
-            done, running = wait(running, timeout=_TICK_SECONDS, return_when=FIRST_COMPLETED)
-            tick()
-            for future in done:
-                ended = future.result()
+            for ended in ends.take(_TICK_SECONDS):
                 if ended.error is not None and ends_pass(ended.error):
                     fatal = fatal or ended.error
                 yield ended  # what it did before it failed is done
+            tick()
     finally:
-        for future in running:
-            future.cancel()
+        ends.drop()
     if isinstance(fatal, StoppedError):
         raise PassStoppedError
     if fatal is not None:

@@ -34,6 +34,11 @@ class Looker:
     store: Callable[[], ObjectStore]
     rules: Rules
 
+    def decided(self, path: str, base: Base | None, local: LocalSide, remote: RemoteSide) -> Step | None:
+        """What can be decided without a look; None when one is needed."""
+        decision = decide(base, local, remote, self.rules)
+        return None if decision.action in _LOOKS else Step(path, decision, base, local, remote)
+
     def settle(
         self, path: str, base: Base | None, local: LocalSide, remote: RemoteSide, *, snapshot: bool = False
     ) -> Step:

@@ -4,12 +4,13 @@ Changes nothing outside the tables of this pass. Decisions that need a look (a h
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from runner.engine.native import moves
 from runner.engine.native.acting import ends_pass
 from runner.engine.native.decide import Action, Decision
+from runner.engine.native.ends import Ends
 from runner.engine.native.facts import Kind, Local, Remote
 from runner.engine.native.looking import Looker
 from runner.engine.native.observation import Candidate, Observation
@@ -32,6 +33,7 @@ _STEPS = frozenset(
         Action.SET_REMOTE_MODE,
     }
 )
+_TICK_SECONDS = 0.5
 _WINDOW = 64  # candidates that are looked at side by side or wait for their turn
 
 
@@ -93,26 +95,31 @@ class Planner:
         return Ended(path, base, step=step)
 
     def _settled(self, candidates: Iterator[Candidate]) -> Iterator[Ended]:
-        running: set[Future[Ended]] = set()
+        ends: Ends[Ended] = Ends(self.pool)
         try:
             while True:
-                while len(running) < _WINDOW and (candidate := next(candidates, None)) is not None:
+                while len(ends) < _WINDOW and (candidate := next(candidates, None)) is not None:
                     self.decided += 1
-                    if not self._wanted(candidate.path):
-                        # What leaves a filter is forgotten, on both sides.
-                        forget = Step(candidate.path, Decision(Action.FORGET), candidate.base, None, None)
-                        yield Ended(candidate.path, candidate.base, step=forget)
-                        continue
-                    running.add(self.pool.submit(self.settle, candidate))
-                if not running:
+                    step = self._decided(candidate)
+                    if step is not None:
+                        yield Ended(candidate.path, candidate.base, step=step)
+                    else:
+                        ends.call(self.settle, candidate)
+                    if self.decided % _WINDOW == 0:
+                        self.check_stop()
+                if not ends:
                     return
                 self.check_stop()
-                done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
+                yield from ends.take(_TICK_SECONDS)
         finally:
-            for future in running:
-                future.cancel()
+            ends.drop()
+
+    def _decided(self, candidate: Candidate) -> Step | None:
+        """Without a look; None when one is needed."""
+        path, base, local, remote = candidate
+        if not self._wanted(path):
+            return Step(path, Decision(Action.FORGET), base, None, None)  # what leaves a filter, on both sides
+        return self.looker.decided(path, base, local, remote)
 
     def _wanted(self, path: str) -> bool:
         return not self.filters.excludes(path) and not always_excluded(path)

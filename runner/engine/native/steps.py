@@ -5,15 +5,14 @@ takes from both ends).
 """
 # ruff: noqa: S608 - statements are put together from our own words only, values are bound
 
-import pickle
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 
 from runner.engine.memory_file import path_bytes, path_text
 from runner.engine.native.decide import Action, Decision
-from runner.engine.native.facts import UNKNOWN, Base, Kind, Local, LocalSide, Remote, RemoteSide
+from runner.engine.native.packed_step import packed, unpacked
+from runner.engine.native.step import Step
 
 _TABLE = """
 CREATE TABLE scratch.todo (
@@ -30,48 +29,6 @@ class Phase(IntEnum):
     TRANSFERS = 3
     REMOTE_REMOVALS = 4
     LATE_UPLOADS = 5  # files where a folder was: what lay below has to be gone first
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One path and what is to be done about it. source: of a move, the path that it had."""
-
-    path: str
-    decision: Decision
-    base: Base | None
-    local: LocalSide
-    remote: RemoteSide
-    source: str = ""
-    snapshot: bool = False
-
-    @property
-    def action(self) -> Action:
-        return self.decision.action
-
-    @property
-    def kind(self) -> Kind:
-        for side in (self.local, self.remote, self.base):
-            if side is not None and side is not UNKNOWN:
-                return side.kind
-        return Kind.FILE
-
-    @property
-    def size_bytes(self) -> int:
-        """Of what is moved or removed."""
-        uploads = self.action in {Action.UPLOAD, Action.DELETE_LOCAL, Action.SET_REMOTE_MODE}
-        sides = (self.local, self.remote) if uploads else (self.remote, self.local)
-        for side in sides:
-            if isinstance(side, Local | Remote):
-                return side.size
-        return self.base.remote_size if self.base else 0
-
-    @property
-    def is_new_remotely(self) -> bool:
-        return self.action is Action.UPLOAD and self.base is None and self.remote is None
-
-    @property
-    def is_new_locally(self) -> bool:
-        return self.action is Action.DOWNLOAD and self.base is None and self.local is None
 
 
 _PHASES = {
@@ -99,13 +56,13 @@ class Steps:
         self._connection.execute(
             "INSERT INTO scratch.todo (phase, verb, path, kind, size, content, fresh, payload) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, step.is_new_remotely or step.is_new_locally, pickle.dumps(step, pickle.HIGHEST_PROTOCOL)),
+            (*row, step.is_new_remotely or step.is_new_locally, packed(step)),
         )
 
     def replace(self, number: int, step: Step, phase: Phase, content: str = "") -> None:
         self._connection.execute(
             "UPDATE scratch.todo SET phase = ?, verb = ?, content = ?, payload = ? WHERE id = ?",
-            (phase, step.action.value, content, pickle.dumps(step, pickle.HIGHEST_PROTOCOL), number),
+            (phase, step.action.value, content, packed(step), number),
         )
 
     def drop(self, number: int) -> None:
@@ -117,7 +74,7 @@ class Steps:
 
     def get(self, number: int) -> Step:
         row = self._connection.execute("SELECT payload FROM scratch.todo WHERE id = ?", (number,)).fetchone()
-        return _unpacked(row[0])
+        return unpacked(row[0])
 
     def count(self, phase: Phase) -> tuple[int, int]:
         """Steps and bytes."""
@@ -152,7 +109,7 @@ class Steps:
     def all(self) -> Iterator[Step]:
         """In the order of phases and paths, for plans."""
         sql = "SELECT payload FROM scratch.todo ORDER BY phase, path"
-        return (_unpacked(row[0]) for row in self._connection.execute(sql))
+        return (unpacked(row[0]) for row in self._connection.execute(sql))
 
     def run_order(self, phase: Phase, *, largest_first: bool = False) -> Iterator[Step]:
         """Transfers by size; removals deepest first, so that folders are empty when their turn comes."""
@@ -160,14 +117,14 @@ class Steps:
         if phase is not Phase.TRANSFERS:
             order = "path DESC"
         sql = f"SELECT payload FROM scratch.todo WHERE phase = ? ORDER BY {order}"
-        return (_unpacked(row[0]) for row in self._connection.execute(sql, (phase,)))
+        return (unpacked(row[0]) for row in self._connection.execute(sql, (phase,)))
 
     def of(self, path: str, action: Action) -> tuple[int, Step] | None:
         """The step of a path, with its number."""
         self._index()
         sql = "SELECT id, payload FROM scratch.todo WHERE path = ? AND verb = ?"
         row = self._connection.execute(sql, (path_bytes(path), action.value)).fetchone()
-        return (int(row[0]), _unpacked(row[1])) if row else None
+        return (int(row[0]), unpacked(row[1])) if row else None
 
     def has(self, path: str) -> bool:
         """The path has a step of this pass."""
@@ -192,12 +149,6 @@ class Steps:
 
     def _index(self) -> None:
         self._connection.execute("CREATE INDEX IF NOT EXISTS scratch.todo_path ON todo (path)")
-
-
-def _unpacked(payload: bytes) -> Step:
-    step = pickle.loads(payload)  # noqa: S301 (our own scratch table of this very pass)
-    assert isinstance(step, Step)
-    return step
 
 
 __all__ = ["Decision", "Phase", "Step", "Steps"]
