@@ -2,10 +2,10 @@
 
 import importlib
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
-from runner.config.settings import Pair, Settings
+from runner.config.settings import EngineName, Pair, Settings
 from runner.model.exit_codes import ExitCode
 from runner.supervisor.child import Body
 from runner.wire.channel import Channel
@@ -18,29 +18,39 @@ CREDENTIALS = "credentials"
 # Imported, never used, by the parent: its pages are shared by all workers (4 MB a worker instead of 40).
 _LIGHT_MODULES = (
     "runner.worker.process",
-    "runner.engine.aws_cli.engine",  # the registry alone would import it in each worker again
     "awscrt.auth",
     "awscrt.http",
     "awscrt.io",
     "awscrt.s3",
 )
+# The registry alone would import them in each worker again.
+_ENGINE_MODULES = {
+    EngineName.AWS_CLI: "runner.engine.aws_cli.engine",
+    EngineName.NATIVE: "runner.engine.native.engine",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """worker(pair, settings, channel, one_shot) -> exit code. services: name -> body; imported in the child alone."""
+    """worker(pair, settings, channel, one_shot) -> exit code. services: name -> body; imported in the child alone.
+
+    engine_modules: imported before the fork when a pair of that engine is there.
+    """
 
     worker: WorkerEntry
     services: Mapping[str, Body]
     light_modules: tuple[str, ...] = ()
+    engine_modules: Mapping[EngineName, str] = field(default_factory=dict)
 
-    def preload(self) -> None:
-        for name in self.light_modules:
+    def preload(self, pairs: Iterable[Pair]) -> None:
+        wanted = {pair.engine for pair in pairs if pair.enabled}
+        engines = [module for engine, module in self.engine_modules.items() if engine in wanted]
+        for name in (*self.light_modules, *engines):
             importlib.import_module(name)
 
 
 def real_entries() -> Entries:
-    return Entries(_worker, {LAUNCHER: _launcher, CREDENTIALS: _credentials}, _LIGHT_MODULES)
+    return Entries(_worker, {LAUNCHER: _launcher, CREDENTIALS: _credentials}, _LIGHT_MODULES, _ENGINE_MODULES)
 
 
 def _worker(pair: Pair, settings: Settings, channel: Channel, one_shot: bool) -> int:  # noqa: FBT001 (of WorkerEntry)

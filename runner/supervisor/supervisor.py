@@ -223,7 +223,7 @@ class Supervisor:
         self.loop.watch(self.wake.fileno(), READ, self._signalled)
         if self.control:
             self.control.open()
-        self._entries.preload()
+        self._entries.preload(self.settings.pairs)
         gc.collect()
         gc.freeze()  # pages of what exists now stay shared with the children
 
