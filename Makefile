@@ -11,6 +11,8 @@ INSTALL = $(BIN)/python -m pip install -qq --disable-pip-version-check -c requir
 KEEP ?=
 BASE ?=
 MINUTES ?= 10
+SERVER ?= seaweedfs
+KIND ?= all
 PYTEST_ARGS ?=
 # these tests mostly wait for other processes; each file stays in one process, with a server of its own
 SIDE_BY_SIDE ?= -n 4 --dist loadfile
@@ -65,8 +67,8 @@ test-container: $(VENV)/.test-ready  ## the image built and run for real; needs 
 bench: $(VENV)/.test-ready  ## the figures of docs/benchmarks.md, from one run
 	$(BIN)/python -m benchmarks
 
-soak: $(VENV)/.test-ready  ## random kills with writers at work, MINUTES=10
-	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+soak: $(VENV)/.test-ready  ## random kills with writers at work: MINUTES=10 SERVER=radosgw KIND=two-way
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --server $(SERVER) --kind $(KIND)
 
 docs: $(VENV)/.test-ready  ## generated pages: docs/configuration.md, docs/status.svg
 	$(BIN)/python -m runner.config.reference > docs/configuration.md

@@ -17,8 +17,10 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.two_way_soak import TwoWaySoak
 from demo import seaweedfs
-from tests.end_to_end.harness import Runner, runner_in
+from tests import radosgw
+from tests.end_to_end.harness import Runner
 from tests.witness import aws, objects, wait_until
 
 SETTLE_SECONDS = 120.0
@@ -75,6 +77,9 @@ class Soak:
         code = self.runner.stop(60)
         self._expect_gone(family, "a stop")
         return [*self.left_over, *([f"exit code {code}"] if code else [])]
+
+    def close(self) -> None:
+        self.runner.close()
 
     def summary(self) -> str:
         mishaps = ", ".join(f"{count} x {what}" for what, count in sorted(self.done.items()))
@@ -185,27 +190,44 @@ def _files(root: Path) -> dict[str, int]:
 
 
 def main() -> int:
-    """Runs for --minutes; 0 when both sides are equal in the end and nothing of the runner is left."""
+    """Runs for --minutes; 0 when nothing was lost, all sides are equal in the end and nothing of the runner is left."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--kind", choices=("all", "two-way", "aws-cli"), default="all")
+    parser.add_argument("--server", choices=("seaweedfs", "radosgw"), default="seaweedfs")
+    parser.add_argument("--runners", type=int, default=3, help="on one bucket, of the two-way kind")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
     home = Path(tempfile.mkdtemp(prefix="runner-soak-"))
     (home / "work").mkdir()
-    with seaweedfs.running(home / "s3") as server, runner_in(server, home / "work") as runner:
-        soak = Soak(runner, server, arguments.seed)
-        soak.prepare()
-        soak.work(arguments.minutes * 60)
-        findings = soak.findings()
-        print(soak.summary())
-        if findings:
-            print(f"WRONG (everything is kept in {home}):", *findings, sep="\n  ")
-            print(runner.run("status").stdout, runner.log_text()[-5000:])
-            return 1
+    kinds = ("two-way", "aws-cli") if arguments.kind == "all" else (arguments.kind,)
+    running = seaweedfs.running if arguments.server == "seaweedfs" else radosgw.running
+    with running(home / "s3") as server:
+        ended = [_run(kind, server, home / "work", arguments, 60.0 / len(kinds)) for kind in kinds]
+    if not all(ended):
+        print(f"everything is kept in {home}")
+        return 1
     shutil.rmtree(home, ignore_errors=True)
-    print("all equal, nothing left over, exit code 0")
+    print("nothing lost, all equal, nothing left over")
     return 0
+
+
+def _run(kind: str, server: seaweedfs.Server, home: Path, arguments: argparse.Namespace, minute: float) -> bool:
+    soak: Soak | TwoWaySoak
+    if kind == "two-way":
+        unsafe: dict[str, object] = {"accept_unsafe_server": True} if arguments.server == "radosgw" else {}
+        soak = TwoWaySoak(server, home, arguments.seed, arguments.runners, unsafe)
+    else:
+        soak = Soak(Runner(server, home), server, arguments.seed)
+    try:
+        soak.prepare()
+        soak.work(arguments.minutes * minute)
+        findings = soak.findings()
+        print(f"{kind}: {soak.summary()}", *findings, sep="\n  ", flush=True)
+        return not findings
+    finally:
+        soak.close()
 
 
 if __name__ == "__main__":

@@ -78,7 +78,8 @@ def test_fault_at_a_large_transfer_changes_nothing_in_the_end(
         proxy.rules.append(Rule(fault, operation, times=2))
         _heals(a, there, proxy)
         assert a.files() == {"here": here, "there": from_there}
-        assert not there.s3.list_multipart_uploads(Bucket=there.bucket).get("Uploads")
+        if operation != "create":  # without its answer nobody knows the id; a lifecycle rule of the bucket removes it
+            assert not there.s3.list_multipart_uploads(Bucket=there.bucket).get("Uploads")
 
 
 @pytest.mark.parametrize("fault", ["reset", "503"])
