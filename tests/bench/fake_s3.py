@@ -87,18 +87,48 @@ class Fault:
     action: Callable[[], None] = lambda: None
 
 
-@dataclass(slots=True)
-class FakeS3:
+class Faults:
+    """What is armed. storm: so many requests more are refused."""
+
+    def __init__(self) -> None:
+        self.armed: list[Fault] = []
+        self.storm = 0
+
+    def arm(self, fault: Fault) -> None:
+        self.armed.append(fault)
+
+    def calm(self) -> None:
+        """From now on nothing goes wrong."""
+        self.armed.clear()
+        self.storm = 0
+
+    def fault_now(self, suits: set[FaultName]) -> FaultName | None:
+        """Of this request. Each armed one comes nearer; what does not suit waits for one that does."""
+        for fault in list(self.armed):
+            fault.after -= 1
+            if fault.after < 0 and fault.name in suits and fault in self.armed:
+                self.armed.remove(fault)
+                if fault.name == "meanwhile":
+                    fault.action()
+                else:
+                    self.storm = _STORM if fault.name == "storm" else self.storm
+                    return fault.name
+        return None
+
+
+class FakeS3(Faults):
     """every: each version that ever was, for who asks what a memory may know. kept: old versions, while versioned."""
 
-    clock: Clock
-    kind: Kind = field(default_factory=Kind)
-    objects: dict[str, Stored] = field(default_factory=dict)
-    every: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    kept: list[bytes] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    storm: int = 0
-    _writes: int = 0
+    remembers = True
+
+    def __init__(self, clock: Clock, kind: Kind) -> None:
+        super().__init__()
+        self.clock = clock
+        self.kind = kind
+        self.objects: dict[str, Stored] = {}
+        self.every: dict[tuple[str, str], bytes] = {}
+        self.kept: list[bytes] = []
+        self._writes = 0
 
     # ── as a stranger sees it: no conditions, no faults ──
 
@@ -132,29 +162,6 @@ class FakeS3:
     def _keep(self, key: str) -> None:
         if self.kind.versioning == "enabled" and key in self.objects:
             self.kept.append(self.objects[key].body)
-
-    # ── faults ──
-
-    def arm(self, fault: Fault) -> None:
-        self.faults.append(fault)
-
-    def calm(self) -> None:
-        """From now on nothing goes wrong."""
-        self.faults.clear()
-        self.storm = 0
-
-    def fault_now(self, suits: set[FaultName]) -> FaultName | None:
-        """Of this request. Each armed one comes nearer; what does not suit waits for one that does."""
-        for fault in list(self.faults):
-            fault.after -= 1
-            if fault.after < 0 and fault.name in suits and fault in self.faults:
-                self.faults.remove(fault)
-                if fault.name == "meanwhile":
-                    fault.action()
-                else:
-                    self.storm = _STORM if fault.name == "storm" else self.storm
-                    return fault.name
-        return None
 
 
 class Door:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from runner.config.settings import Mode, Pair
-from runner.model.passes import WHOLE, Scope, Work
+from runner.model.passes import Scope, Work
 from tests.bench.fake_s3 import Clock, FakeS3, Fault, Kind
 from tests.bench.runners import BenchRunner, FakeServer
 from tests.bench.world import BUCKET, Act, World
@@ -58,6 +58,9 @@ modes = st.one_of(
 )
 
 
+Pairs = list[tuple[Mode, dict[str, Any]]]
+
+
 class Histories(RuleBasedStateMachine):
     """On the bucket in memory. A subclass may put another one in its place."""
 
@@ -77,7 +80,7 @@ class Histories(RuleBasedStateMachine):
     def begin(self, kind: Kind, modes: list[Mode], shared: dict[str, Any], own: list[dict[str, Any]]) -> None:
         self.world = self.make(kind, [(mode, shared | values) for mode, values in zip(modes, own, strict=False)])
 
-    def make(self, kind: Kind, pairs: list[tuple[Mode, dict[str, Any]]]) -> World:
+    def make(self, kind: Kind, pairs: Pairs) -> World:
         return fake_world(self.root, kind, pairs)
 
     def teardown(self) -> None:
@@ -185,7 +188,7 @@ class Histories(RuleBasedStateMachine):
         self._world.bucket.arm(Fault("meanwhile", after, action))
 
 
-def fake_world(root: Path, kind: Kind, pairs: list[tuple[Mode, dict[str, Any]]]) -> World:
+def fake_world(root: Path, kind: Kind, pairs: Pairs) -> World:
     clock = Clock(float(int(time.time()) + 3600))
     bucket = FakeS3(clock, kind)
     runners = [
@@ -197,6 +200,3 @@ def fake_world(root: Path, kind: Kind, pairs: list[tuple[Mode, dict[str, Any]]])
 
 def pair_of(root: Path, number: int, mode: Mode, values: dict[str, Any], bucket: str = "bench") -> Pair:
     return make_pair(bucket, root / f"r{number}", mode, **values)
-
-
-__all__ = ["WHOLE", "Histories", "fake_world"]

@@ -81,6 +81,8 @@ class Oracle:
 
     def check_memory(self, number: int) -> None:
         """V6."""
+        if not self._world.bucket.remembers:
+            return
         runner = self._world.runners[number]
         memory = runner.memory()
         tree = Tree.of(runner.path)
@@ -165,7 +167,7 @@ class Oracle:
         for path in sorted(tree.keys() | bucket.keys()):
             if any(path == problem or path.startswith(f"{problem}/") for problem in problems):
                 continue
-            here, there = _of_one_layer(tree.get(path), bucket.get(path))
+            here, there = _of_one_layer(_seen(path, tree, bucket), _seen(path, bucket, tree))
             if not both and (here is None if pair.mode is Mode.PUSH else there is None):
                 continue
             assert _is_equal(here, there), f"V3 runner {number}, {path}: {here} here, {there} in the bucket"
@@ -181,6 +183,13 @@ def _is_quiet(report: PassReport) -> bool:
 def _told(report: PassReport) -> str:
     counts = (report.uploaded, report.downloaded, report.deleted_local, report.deleted_remote, report.requests)
     return f"{report.outcome} {report.message} {counts} {[(p.path, p.code, p.reason) for p in report.problems]}"
+
+
+def _seen(path: str, side: dict[str, Item], other: dict[str, Item]) -> Item | None:
+    """An empty folder is no difference where the other side has things in it: they are."""
+    item = side.get(path)
+    is_folder = item is not None and item.kind == "folder"
+    return None if is_folder and any(name.startswith(f"{path}/") for name in other) else item
 
 
 def _of_one_layer(here: Item | None, there: Item | None) -> tuple[Item | None, Item | None]:

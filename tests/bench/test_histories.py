@@ -6,8 +6,8 @@ from tests.bench.histories import Histories
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=150,
-    stateful_step_count=30,
+    max_examples=60,
+    stateful_step_count=20,
     derandomize=True,
     database=None,
     deadline=None,

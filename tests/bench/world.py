@@ -22,9 +22,10 @@ BUCKET = -1  # the side of those who write into the bucket by other means
 
 
 class Bucket(Protocol):
-    """What a stranger can do with the bucket, and what the oracle may ask."""
+    """What a stranger can do with the bucket, and what the oracle may ask. remembers: it knows every version it had."""
 
     kept: list[bytes]
+    remembers: bool
 
     def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> object: ...
     def remove(self, key: str) -> None: ...

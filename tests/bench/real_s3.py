@@ -1,0 +1,90 @@
+"""The same histories on a real server: its clock is the machine's, and of the faults only `meanwhile` can be had."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, cast
+
+from demo import seaweedfs
+from runner.engine.interface import Surroundings
+from runner.engine.native.server import Server
+from runner.store.client import Client
+from runner.store.credentials import Credentials
+from tests.bench.fake_s3 import Clock, Faults
+from tests.witness import s3
+
+
+class RealClock(Clock):
+    """Nobody waits for it: what passes between two acts is what they take."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+    def __call__(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class RealS3(Faults):
+    """A bucket as a stranger uses it, by boto3."""
+
+    remembers = False
+
+    def __init__(self, server: seaweedfs.Server, name: str) -> None:
+        super().__init__()
+        self.server = server
+        self.name = name
+        self.kept: list[bytes] = []
+        self._s3 = s3(server.endpoint_url)
+
+    def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
+        self._s3.put_object(Bucket=self.name, Key=key, Body=body, Metadata=dict(metadata or {}))
+
+    def remove(self, key: str) -> None:
+        self._s3.delete_object(Bucket=self.name, Key=key)
+
+    def contents(self) -> dict[str, tuple[bytes, Mapping[str, str]]]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        keys = [row["Key"] for page in pages for row in page.get("Contents", [])]
+        return {key: self._get(key) for key in keys}
+
+    def _get(self, key: str) -> tuple[bytes, Mapping[str, str]]:
+        answer = self._s3.get_object(Bucket=self.name, Key=key)
+        return answer["Body"].read(), answer["Metadata"]
+
+    def version(self, key: str, etag: str) -> bytes | None:
+        raise LookupError("it forgets what was replaced")
+
+
+class RealServer(Server):
+    """The engine's own server with keys that are known; each call of its client may have something happen before it."""
+
+    def __init__(self, around: Surroundings, bucket: RealS3) -> None:
+        super().__init__(around)
+        server = bucket.server
+        keys = Credentials(seaweedfs.ACCESS_KEY, seaweedfs.SECRET_KEY, endpoint_url=server.endpoint_url)
+        self._bucket = bucket
+        self._client = Client(bucket.name, keys, pair=around.pair, should_stop=around.should_stop)
+        self._disturbed = cast(Client, _Disturbed(self._client, bucket))
+
+    def client(self) -> Client:
+        return self._disturbed
+
+    def endpoint_url(self) -> str | None:
+        return self._bucket.server.endpoint_url
+
+
+class _Disturbed:
+    """A client before whose calls users act."""
+
+    def __init__(self, client: Client, bucket: RealS3) -> None:
+        object.__setattr__(self, "_client", client)
+        object.__setattr__(self, "_faults", bucket)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {"head", "list", "get_small", "put_small", "copy", "set_metadata", "delete"}:
+            self._faults.fault_now({"meanwhile"})
+        return getattr(self._client, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._client, name, value)
