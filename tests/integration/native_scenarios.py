@@ -189,9 +189,10 @@ class World:
     def settle(self) -> None:
         """Passes in turn until none of them does anything. No pass may fail on the way."""
         for _ in range(6):
-            if not sum([moved(went(one)) for one in (self.a, self.b)]):
+            reports = [went(one) for one in (self.a, self.b)]
+            if not sum(moved(report) for report in reports):
                 return
-        raise AssertionError("it does not come to rest")
+        raise AssertionError(f"it does not come to rest: {reports}")
 
     def check(self) -> dict[str, bytes]:
         """All sides are equal, two more passes of each do nothing; the files."""

@@ -7,7 +7,7 @@ first, and what was put in place already is recognised as equal by the next pass
 import os
 
 from runner.engine.native.downloading import base_of, fetch, put_in_place
-from runner.engine.native.facts import Kind, Local, Remote
+from runner.engine.native.facts import Base, Kind, Local, Remote
 from runner.engine.native.reading import entry_of, local_of
 from runner.engine.native.result import Result
 from runner.engine.native.steps import Step
@@ -26,7 +26,7 @@ def keep_both(shop: Workshop, step: Step) -> Result:
     assert isinstance(step.remote, Remote)
     if step.decision.loser is Side.LOCAL:
         return _local_steps_aside(shop, step.path, step.local, step.remote)
-    return _remote_steps_aside(shop, step.path, step.remote)
+    return _remote_steps_aside(shop, step.path, step.local, step.remote)
 
 
 def _local_steps_aside(shop: Workshop, path: str, local: Local, remote: Remote) -> Result:
@@ -57,15 +57,32 @@ def _local_steps_aside(shop: Workshop, path: str, local: Local, remote: Remote) 
     )
 
 
-def _remote_steps_aside(shop: Workshop, path: str, remote: Remote) -> Result:
-    """The bucket's version comes here under its new name; then both names are ordinary uploads."""
-    remote, _sha256, temporary = fetch(shop, path, remote)
+def _remote_steps_aside(shop: Workshop, path: str, local: Local, remote: Remote) -> Result:
+    """The bucket's version comes here under its new name, and memory knows it: then both names are ordinary uploads.
+
+    Without the row the two versions would still be a conflict, and each look would make another copy.
+    """
+    remote, sha256, temporary = fetch(shop, path, remote)
     with temporary:
+        if _has_copy(shop, path, local._replace(kind=remote.kind, size=remote.size, sha256=sha256)):
+            return Result({path: _seen(remote, sha256)}, follow_up=(path,))
         copy = _free_name(shop, path)
         if shop.tree.place(copy, temporary) is None:
             raise MovedOnError(copy, Side.LOCAL)
-    note = f"{path}: changed on both sides; the version of the bucket goes on as {copy}"
-    return Result(follow_up=(copy, path), conflict_copies=(copy,), downloaded=1, bytes_down=remote.size, note=note)
+    return Result(
+        {path: _seen(remote, sha256)},
+        follow_up=(copy, path),
+        conflict_copies=(copy,),
+        downloaded=1,
+        bytes_down=remote.size,
+        note=f"{path}: changed on both sides; the version of the bucket goes on as {copy}",
+    )
+
+
+def _seen(remote: Remote, sha256: str) -> Base:
+    """The bucket's version as the one that both sides had: no file has these stamps, so the folder's is a change."""
+    mode = (remote.mode or 0) & 0o777
+    return Base(remote.kind, remote.size, 0, 0, 0, mode, sha256, remote.key, remote.etag, remote.size, remote.modified)
 
 
 def _make_way(shop: Workshop, path: str, local: Local) -> Result:

@@ -13,7 +13,7 @@ from runner.engine.native.decide import Action, Decision
 from runner.engine.native.ends import Ends
 from runner.engine.native.facts import Kind, Local, Remote
 from runner.engine.native.looking import Looker
-from runner.engine.native.observation import Candidate, Observation
+from runner.engine.native.observation import Candidate, Observation, Placeholder
 from runner.engine.native.second_look import Ended, book
 from runner.engine.native.steps import REMOVED_THERE, Phase, Step, Steps
 from runner.engine.native.waiting import BusyError, MovedOnError, NotQuietError, StepProblemError
@@ -136,10 +136,17 @@ class Planner:
         self.steps.add(step, _content(step))
         if step.action is Action.DELETE_REMOTE and step.kind is Kind.FOLDER and isinstance(step.remote, Remote):
             # A folder may have more than one placeholder: one that stayed would bring it back.
-            for other in self.seen.placeholders(step.path):
-                if other.key != step.remote.key:
-                    remote = step.remote._replace(key=other.key, etag=other.etag)
-                    self.steps.add(Step(step.path, step.decision, step.base, step.local, remote))
+            self._remove_placeholders(step, besides=step.remote.key)
+        elif step.action is Action.UPLOAD and step.base is not None and step.kind is not step.base.kind is Kind.FOLDER:
+            self._remove_placeholders(step)  # a file took the place of a folder that memory knows
+
+    def _remove_placeholders(self, step: Step, besides: str = "") -> None:
+        known = [Placeholder(step.base.key, step.base.etag)] if step.base is not None else []
+        for mark in self.seen.placeholders(step.path) or known:
+            if mark.key != besides:
+                remote = Remote(Kind.FOLDER, mark.key, 0, mark.etag, 0.0)
+                decision = Decision(Action.DELETE_REMOTE, "its folder is gone")
+                self.steps.add(Step(step.path, decision, step.base, None, remote))
 
     # ── moves ──
 
