@@ -4,10 +4,12 @@ The client says what to ask, the transport sends it once; here is everything bet
 means for a file.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple
+from urllib.parse import quote
 
 from runner.config.settings import Pair
 from runner.model.passes import Requests
@@ -35,6 +37,7 @@ from runner.store.retry import Patience, delay_before_retry
 from runner.store.transport import NoAnswerError, Transport
 
 _SLEEP_SECONDS = 0.2
+_SIGNATURE = re.compile(rb"(Signature=)[0-9A-Za-z%+/=]+")
 
 
 class _Opened(NamedTuple):
@@ -141,15 +144,16 @@ class Conversation:
             raise told from error
         if answer.status in request.accept or (200 <= answer.status < 300 and b"<Error" not in answer.body[:200]):
             return answer
-        return self._refused(request, answer, self._asked(request, opened))
+        return self._refused(request, answer, opened)
 
     def _asked(self, request: Request, opened: _Opened) -> Asked:
         return Asked(request.operation, self._bucket, opened.credentials.endpoint, request.key)
 
-    def _refused(self, request: Request, answer: Answer, asked: Asked) -> Answer:
+    def _refused(self, request: Request, answer: Answer, opened: _Opened) -> Answer:
         if request.operation == "GetObject" and 200 <= answer.status < 300:
             return answer  # a file may well begin with "<Error"
-        error = error_of(parse_error(answer.status, answer.headers, answer.body), asked)
+        body = _without_secrets(answer.body, opened.credentials)
+        error = error_of(parse_error(answer.status, answer.headers, body), self._asked(request, opened))
         error.lost = int(isinstance(error, ServerFaultError))
         error.retry_after = answer.headers.get("retry-after", "")
         raise error
@@ -200,6 +204,14 @@ def _common(pair: Pair) -> dict[str, str]:
     if pair.expected_bucket_owner:
         headers["x-amz-expected-bucket-owner"] = pair.expected_bucket_owner
     return headers
+
+
+def _without_secrets(body: bytes, credentials: Credentials) -> bytes:
+    """A refusal may tell what it was sent (S3 itself names refused tokens); its sentence ends up in front of people."""
+    for secret in (credentials.token, credentials.secret_key):
+        if secret:
+            body = body.replace(secret.encode(), b"***").replace(quote(secret, safe="").encode(), b"***")
+    return _SIGNATURE.sub(rb"\1***", body)
 
 
 def _retry_after(error: StoreError) -> float:
