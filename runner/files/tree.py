@@ -27,6 +27,7 @@ from runner.files.removal import BusyError, Removal
 from runner.files.replacement import Replacement, ReplaceResult
 from runner.files.rights import Rights
 from runner.files.scan_result import Entry
+from runner.files.system_calls import sync_file_system
 from runner.files.temporary import Temporary
 from runner.files.touched import Touched
 from runner.files.trash import Slot, Trash
@@ -208,10 +209,12 @@ class Tree:
         return removed
 
     def sync(self) -> None:
-        """Makes every change so far durable; memory's rows are written after it. Raises OSError."""
+        """Makes every change so far durable, the users' too; memory's rows are written after it. Raises OSError."""
         if self._trash_touched is not None:
             self._trash_touched.sync()
         self._ground.touched.sync()
+        # A file that a power cut empties once memory has it would pass for an edit of the good version in the bucket.
+        sync_file_system(self.folder.fd)
         self._discards.flush()
 
     def free_bytes(self) -> int:
