@@ -56,12 +56,14 @@ class Server:
     def capabilities(self, memory: Memory, *, read_only: bool) -> Capabilities:
         """As remembered, or probed now and remembered; a look alone never writes a probe. Raises StoreError."""
         found = memory.capabilities(self._surroundings.wall_clock())
-        if found is not None:
+        # Who waits for a server to become safe asks it anew; who works with it as it is has asked once.
+        as_it_is = self._pair.accept_unsafe_server or self._pair.mode is not Mode.TWO_WAY
+        if found is not None and (found.is_safe or as_it_is):
             return found
         if read_only or self._pair.mode is Mode.PULL:
             return NOTHING
         found = probe(self.client(), self._pair.prefix, self._surroundings.wall_clock())
-        if found.is_safe:
+        if found.is_safe or as_it_is:
             memory.set_capabilities(found)
         if found.note:
             self._surroundings.log("WARNING", f"{self.name}: {found.note}")
