@@ -37,6 +37,7 @@ from runner.store.retry import Patience, delay_before_retry
 from runner.store.transport import NoAnswerError, Transport
 
 _SLEEP_SECONDS = 0.2
+_SHORTEST_SECRET = 8
 _SIGNATURE = re.compile(rb"(Signature=)[0-9A-Za-z%+/=]+")
 
 
@@ -209,7 +210,7 @@ def _common(pair: Pair) -> dict[str, str]:
 def _without_secrets(body: bytes, credentials: Credentials) -> bytes:
     """A refusal may tell what it was sent (S3 itself names refused tokens); its sentence ends up in front of people."""
     for secret in (credentials.token, credentials.secret_key):
-        if secret:
+        if len(secret) >= _SHORTEST_SECRET:  # a shorter one would blank out words
             body = body.replace(secret.encode(), b"***").replace(quote(secret, safe="").encode(), b"***")
     return _SIGNATURE.sub(rb"\1***", body)
 

@@ -23,6 +23,7 @@ _MAX_KEPT = 512
 _REFRESH_SECONDS = 900.0  # AWS SDKs refresh from 15 minutes before the end
 _LAST_USE_SECONDS = 60.0
 _RACY_SECONDS = 1.0
+_ALONE = 2  # look-ups that import botocore for themselves, and give its 20 MB back: most runners need no more for hours
 
 Identity = tuple[object, ...]
 
@@ -75,6 +76,7 @@ class CredentialService:
         self._queue: deque[Identity] = deque()
         self._kept: dict[Identity, Kept] = {}
         self._prepared = False
+        self._looked_up = 0
         self._stopping = False
 
     def run(self) -> None:
@@ -122,16 +124,20 @@ class CredentialService:
             for fd in received.fds:
                 os.close(fd)
             if received.type == "credentials?":
-                self._asked(client, received.message.get("id"), CredentialRequest.from_message(received.message))
+                self._asked(client, received.message, CredentialRequest.from_message(received.message))
         client.flush()
         if client.closed:
             self._selector.unregister(client)
             self._clients.discard(client)
             client.close()
 
-    def _asked(self, client: Channel, number: object, request: CredentialRequest) -> None:
+    def _asked(self, client: Channel, message: dict[str, object], request: CredentialRequest) -> None:
+        number = message.get("id")
         identity, files = identity_of(request), states_of(config_files(request.environment))
         kept = self._kept.get(identity)
+        if kept is not None and kept.result.get("access_key") == message.get("refused"):
+            del self._kept[identity]  # revoked before its time
+            kept = None
         if kept is not None and kept.is_fresh(files, time.time()):
             client.send({**kept.result, "id": number})
             return
@@ -150,7 +156,8 @@ class CredentialService:
             flight = self._flights.get(identity := self._queue.popleft())
             if flight is None or flight.lookup is not None:
                 continue
-            if not self._prepared:
+            self._looked_up += 1
+            if self._looked_up > _ALONE and not self._prepared:
                 self._prepare()
                 self._prepared = True
             foreign = [key.fd for key in self._selector.get_map().values()]

@@ -110,11 +110,14 @@ class CredentialClient:
         self._channel: Channel | None = None
         self._ids = count(1)
 
-    def lookup(self, request: CredentialRequest, timeout_seconds: float = 60.0) -> Credentials:
-        """Blocks until the answer. Raises CredentialsError, and what `connect` raises."""
+    def lookup(self, request: CredentialRequest, timeout_seconds: float = 60.0, *, refused: str = "") -> Credentials:
+        """Blocks until the answer. Raises CredentialsError, and what `connect` raises.
+
+        refused: an access key that S3 did not take; it is not answered from memory.
+        """
         deadline = time.monotonic() + timeout_seconds
         for attempt in (1, 2):
-            answer = self._ask(request, deadline)
+            answer = self._ask(request, deadline, refused)
             if answer is not None:
                 return _credentials_of(answer)
             self.close()
@@ -128,12 +131,12 @@ class CredentialClient:
             with contextlib.suppress(OSError):
                 channel.close()
 
-    def _ask(self, request: CredentialRequest, deadline: float) -> dict[str, object] | None:
+    def _ask(self, request: CredentialRequest, deadline: float, refused: str) -> dict[str, object] | None:
         """The answer; None when the other end is gone or silent."""
         if self._channel is None or self._channel.closed:
             self._channel = self._connect(SERVICE)
         channel, number = self._channel, next(self._ids)
-        channel.send({"type": "credentials?", "id": number, **asdict(request)})
+        channel.send({"type": "credentials?", "id": number, "refused": refused, **asdict(request)})
         while not channel.closed and (left := deadline - time.monotonic()) > 0:
             poll = select.poll()  # not select(): a descriptor may be over 1023
             poll.register(channel, select.POLLIN | (select.POLLOUT if channel.wants_write else 0))

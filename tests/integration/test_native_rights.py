@@ -1,16 +1,18 @@
 """Limited rights: what a role may not do is named and waits; 403 is never absence, and the rest is synced."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from demo.seaweedfs import Server
 from runner.config.settings import Mode
 from runner.engine.native import server as native_server
 from runner.model.passes import Outcome, PassReport, Scope
 from tests.careless_s3 import EVERYTHING, CarelessS3
-from tests.integration.native_engine import MakeRunner, credential_process, runner
+from tests.integration.native_engine import BucketWitness, MakeRunner, credential_process, runner
 
 __all__ = ["credential_process", "runner"]
 
@@ -254,6 +256,46 @@ def test_archived_object_is_a_permanent_problem_and_never_absent(
     assert one.files()["cold"] == b"c"
 
 
+def deny(witness: BucketWitness, *actions: str, key: str = "*") -> None:
+    """To everybody, by a bucket policy, besides what is denied to nobody."""
+    places = [f"arn:aws:s3:::{witness.bucket}", f"arn:aws:s3:::{witness.bucket}/{key}"]
+    rule = {"Effect": "Deny", "Principal": "*", "Action": [f"s3:{action}" for action in actions], "Resource": places}
+    policy = {"Version": "2012-10-17", "Statement": [rule]}
+    witness.s3.put_bucket_policy(Bucket=witness.bucket, Policy=json.dumps(policy))
+
+
+def test_policies_of_a_real_server_are_obeyed_and_named(runner: MakeRunner, ceph: Server, ceph_bucket: str) -> None:
+    there = BucketWitness(ceph, ceph_bucket)
+    one = runner("a", bucket=ceph_bucket, endpoint_url=ceph.endpoint_url)
+    for name in ("a", "b"):
+        (one.path / name).write_text(name)
+    assert one.sync().uploaded == 2
+    deny(there, "DeleteObject")
+    (one.path / "a").unlink()
+    for _ in range(2):
+        assert codes(one.sync()) == {"a": "delete-forbidden"}
+    assert list(one.files()) == ["b"]
+
+    there.put("secret", b"s")
+    deny(there, "GetObject", key="secret")
+    one.restart()
+    report = one.sync()
+    assert codes(report) == {"secret": "forbidden"}
+    assert (report.hydrated, report.deleted_remote) == (True, 1)
+
+    deny(there, "PutObject")
+    (one.path / "mine").write_text("m")
+    assert codes(one.sync())["mine"] == "forbidden"
+
+    deny(there, "ListBucket")
+    report = one.sync()
+    assert (report.outcome, "s3:ListBucket" in report.message) == (Outcome.FAILED, True)
+    there.s3.delete_bucket_policy(Bucket=ceph_bucket)
+    assert one.sync().outcome is Outcome.DONE
+    assert one.files() == {"b": b"b", "mine": b"m", "secret": b"s"}
+    assert there.files() == one.files()
+
+
 @pytest.fixture
 def key_file(credential_process: object) -> Iterator[Path]:
     """The shared credentials file of the credential process, without keys in the environment."""
@@ -288,6 +330,31 @@ def test_rotated_keys_are_used_within_a_minute_or_after_the_old_ones_are_refused
     there.access_keys = {"AKIANEXT"}
     monkeypatch.setattr(native_server, "_FRESH_SECONDS", 0.0)
     assert one.sync().outcome is Outcome.DONE
+
+
+def test_session_revoked_before_its_time_is_not_used_until_its_end(
+    runner: MakeRunner, there: CarelessS3, url: str, key_file: Path, home: Path
+) -> None:
+    helper, count = home / "helper", home / "count"
+    helper.write_text(
+        f"#!/bin/sh\necho x >> {count}\nn=$(wc -l < {count})\n"
+        'printf \'{"Version": 1, "AccessKeyId": "ASIA%s", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": '
+        '"2099-01-01T00:00:00Z"}\' $n\n'
+    )
+    helper.chmod(0o755)
+    config = Path(os.environ["AWS_CONFIG_FILE"])
+    config.write_text(f"[default]\ncredential_process = {helper}\n")
+    os.utime(config, (1e9, 1e9))
+    there.access_keys = {"ASIA1"}
+    one = runner("a", endpoint_url=url)
+    try:
+        assert one.sync().outcome is Outcome.DONE
+        there.access_keys = {f"ASIA{number}" for number in range(2, 9)}
+        refused = one.sync()
+        assert "InvalidAccessKeyId" in refused.message, (refused.message, count.read_text())
+        assert one.sync().outcome is Outcome.DONE
+    finally:
+        config.unlink()
 
 
 def test_keys_revoked_while_files_are_pushed_end_the_pass_with_one_sentence(

@@ -28,6 +28,7 @@ class Server:
         self._lookup = CredentialClient(surroundings.connect)
         self._credentials: Credentials | None = None
         self._looked_up_at = 0.0
+        self._refused_key = ""
         self._client: Client | None = None
 
     @property
@@ -71,6 +72,8 @@ class Server:
 
     def forget_credentials(self) -> None:
         """They were refused: the next pass looks them up again."""
+        if self._credentials is not None:
+            self._refused_key = self._credentials.access_key
         self._credentials = None
 
     def close(self) -> None:
@@ -82,7 +85,8 @@ class Server:
         found, now = self._credentials, time.monotonic()
         if found is not None and now - self._looked_up_at < _FRESH_SECONDS and not self._expires_soon(found):
             return
-        self._credentials = self._lookup.lookup(CredentialRequest.of(self._pair, os.environ))
+        request = CredentialRequest.of(self._pair, os.environ)
+        self._credentials = self._lookup.lookup(request, refused=self._refused_key)
         self._looked_up_at = now
 
     def _expires_soon(self, found: Credentials) -> bool:
