@@ -12,7 +12,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import cost, crashes, scale
+from benchmarks import cost, crashes, native, native_memory, scale
 from demo import seaweedfs
 
 FILES = 10_000
@@ -28,6 +28,10 @@ def measures(files: int) -> dict[str, Measure]:
         "stop": crashes.big_transfer,
         "status": scale.status_of_many,
         "files": partial(scale.files, number=files),
+        "transfers": partial(native.transfers, number=files),
+        "noop": partial(native.noop, number=files),
+        "events": native.events,
+        "memory": native_memory.memory_by_size,
         "bucket": scale.large_bucket,
     }
 
@@ -37,7 +41,9 @@ def main() -> int:
     known = measures(FILES)
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"one or more of: {', '.join(known)}")
-    parser.add_argument("--files", type=int, default=FILES, help="how many files `files` moves (default: %(default)s)")
+    parser.add_argument(
+        "--files", type=int, default=FILES, help="how many files `files`, `transfers` and `noop` take (%(default)s)"
+    )
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - known.keys():
         parser.error(f"no measurement {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
