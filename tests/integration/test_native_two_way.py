@@ -34,7 +34,8 @@ def test_two_way_first_pass_makes_a_union(runner: MakeRunner, there: BucketWitne
     a = runner("a")
     (a.path / "here.txt").write_bytes(b"here")
     there.put("there/x.txt", b"there")
-    done(a.sync())
+    report = done(a.sync())
+    assert (report.files, report.files_bytes) == (2, 9)
     assert a.files() == there.files() == {"here.txt": b"here", "there/x.txt": b"there"}
     assert_quiet(a)
 

@@ -3,7 +3,10 @@
 import errno
 from dataclasses import dataclass, field
 
+from runner.engine.native.decide import Action
+from runner.engine.native.facts import Kind, Local, Remote
 from runner.engine.native.second_look import Ended
+from runner.engine.native.steps import Step
 from runner.engine.native.waiting import BusyError, MovedOnError, NotQuietError, StepProblemError
 from runner.model.passes import Again
 from runner.model.problem import Problem, Side
@@ -11,6 +14,7 @@ from runner.store.errors import AccessDeniedError, ArchivedObjectError, StoreErr
 
 _MOVED_SECONDS = 0.2  # what moved on is looked at again soon
 _BUSY_SECONDS = 5.0  # the close of the file is an event; this is for folders without events
+_ARRIVALS = frozenset({Action.DOWNLOAD, Action.KEEP_BOTH})
 _ERRORS = {
     errno.ENOTDIR: ("folder-and-file", "a file stands where a folder is needed"),
     errno.EISDIR: ("folder-and-file", "a folder stands in its place"),
@@ -55,6 +59,20 @@ class Account:
             self.notes.append(result.note)
         if ended.error is not None:
             self._failed(ended.path, ended.error)
+        elif ended.step is not None:
+            self._count_files(ended.step)
+
+    def _count_files(self, step: Step) -> None:
+        """The scan counted before anything came or went."""
+        if self.files is None or self.files_bytes is None or step.kind is Kind.FOLDER or step.source:
+            return
+        here = step.local if isinstance(step.local, Local) and step.local.kind is not Kind.FOLDER else None
+        if step.action is Action.DELETE_LOCAL and here is not None:
+            self.files, self.files_bytes = self.files - 1, self.files_bytes - here.size
+        elif step.action in _ARRIVALS and isinstance(step.remote, Remote):
+            replaced = here is not None and step.action is Action.DOWNLOAD
+            self.files += not replaced
+            self.files_bytes += step.remote.size - (here.size if replaced and here is not None else 0)
 
     def again_soon(self) -> tuple[Again, ...]:
         return tuple(Again(path, after) for path, after in sorted(self.again.items()))
