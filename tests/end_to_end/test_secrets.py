@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -113,3 +114,35 @@ def test_secrets_appear_nowhere_whatever_goes_wrong(canaries: Runner, s3: Echoin
     assert not leaks(said)
     assert not leaks(canaries.log_text())
     assert not leaks(on_disk(tmp_path))
+
+
+_STRANGER = """
+import os, socket, sys
+os.chdir(sys.argv[1]); os.setgroups([]); os.setgid(65534); os.setuid(65534)
+line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+line.settimeout(10)
+line.connect(sys.argv[2])
+try:
+    line.sendall(b'{"command": "stop"}\\n')
+    print(line.recv(100))
+except ConnectionError:
+    print(b"")
+"""
+
+
+def test_state_and_socket_are_private_and_other_users_get_no_answer(canaries: Runner, tmp_path: Path) -> None:
+    canaries.write_config([{"name": "two", "bucket": "bkt", "folder": "two", "mode": "two-way", "every": "1s"}])
+    canaries.start()
+    canaries.wait_for("two", health="in-sync", timeout_seconds=60.0)
+    private = tmp_path / "two" / ".runner"
+    assert private.stat().st_mode & 0o777 == 0o700
+    run = tmp_path / "run"
+    (socket,) = (path for path in run.iterdir() if path.is_socket())
+    assert (run.stat().st_mode & 0o777, socket.stat().st_mode & 0o777) == (0o700, 0o600)
+    if os.getuid() == 0:
+        run.chmod(0o755)
+        socket.chmod(0o666)
+        command = [sys.executable, "-c", _STRANGER, str(run), socket.name]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "b''"
+        wait_until(lambda: "refused uid 65534" in canaries.log_text(), "a word in the log", 10.0)
+    assert canaries.pair("two")["state"] == "running"
