@@ -17,7 +17,7 @@ PYTEST_ARGS ?=
 # these tests mostly wait for other processes; each file stays in one process, with a server of its own
 SIDE_BY_SIDE ?= -n 4 --dist loadfile
 
-.PHONY: help demo test test-container lint format type layers unit integration e2e bench soak docs clean lock
+.PHONY: help demo test test-container lint format type layers unit integration e2e histories oracle bench soak docs clean lock
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -36,7 +36,7 @@ $(VENV)/.test-ready: $(VENV)/.demo-ready
 demo: $(VENV)/.demo-ready  ## two-way, push and pull against a local S3 server, half a minute (KEEP=1 leaves it running)
 	@KEEP=$(KEEP) $(BIN)/python -m demo.run
 
-test: lint type layers unit integration e2e  ## everything: lint, types, layers, all tests
+test: lint type layers unit integration e2e histories  ## everything: lint, types, layers, all tests
 
 lint: $(VENV)/.test-ready  ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -60,6 +60,12 @@ integration: $(VENV)/.test-ready  ## tests on a real S3 server with real forks
 
 e2e: $(VENV)/.test-ready  ## tests of the installed command
 	$(BIN)/python -m pytest tests/end_to_end -n 2 --dist loadfile $(PYTEST_ARGS)
+
+histories: $(VENV)/.test-ready  ## histories of runners and users on a bucket in memory and on a real one: always the same
+	$(BIN)/python -m pytest tests/bench $(SIDE_BY_SIDE) $(PYTEST_ARGS)
+
+oracle: $(VENV)/.test-ready  ## new histories for MINUTES=10, until one breaks a promise
+	$(BIN)/python -m tests.bench --minutes $(MINUTES)
 
 test-container: $(VENV)/.test-ready  ## the image built and run for real; needs root and podman (BASE=image: build from that)
 	BASE=$(BASE) $(BIN)/python -m pytest tests/container $(PYTEST_ARGS)
