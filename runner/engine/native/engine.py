@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from runner.config.settings import Mode, Pair, Share
@@ -44,6 +45,8 @@ from runner.store.capabilities import Capabilities
 from runner.store.errors import CredentialsRejectedError, StoppedError, StoreError
 
 _REFUSED_SECONDS = 86400.0
+
+_CONFLICTS_TOLD = 1000  # in a report; `runner conflicts` tells them all
 
 
 def create(surroundings: Surroundings, folder: Folder, private: Private, lock_fd: int) -> Engine:
@@ -194,7 +197,7 @@ class NativeEngine:
             return reporting.through(account)
         if one.tries_refused:
             self._refused_tried_at = time.monotonic()
-        for path, _base in memory.conflicts():
+        for path, _base in islice(memory.conflicts(), _CONFLICTS_TOLD):
             found = reporting.open_conflict(path, account.now)
             account.problems[found.side, found.code, found.path] = found
         return reporting.through(account, memory.dated(account.problems.values()))
