@@ -13,7 +13,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 from runner.config.settings import Mode, Pair, Share
 from runner.engine import remote_trash
@@ -25,9 +24,10 @@ from runner.engine.memory_file import MemoryCorruptError
 from runner.engine.native import plan_lines, reporting, trash_commands, verification
 from runner.engine.native.account import Account
 from runner.engine.native.decide import Rules
+from runner.engine.native.grounds import Grounds
 from runner.engine.native.looking import Looker
 from runner.engine.native.memory import Memory
-from runner.engine.native.observation import Observation, remove_stale
+from runner.engine.native.observation import Observation
 from runner.engine.native.reading import Reader
 from runner.engine.native.reconciliation import Reconciliation
 from runner.engine.native.server import Server
@@ -37,7 +37,6 @@ from runner.engine.proof import FolderProof
 from runner.files.folder import Folder
 from runner.files.private import Private
 from runner.files.trash import Trash
-from runner.files.tree import Tree
 from runner.model.errors import UserError
 from runner.model.passes import WHOLE, Halt, Outcome, PassReport, Requests, Scope, Trigger, Work
 from runner.model.problem import Problem
@@ -73,8 +72,7 @@ class NativeEngine:
             surroundings.pair, folder, private, lock_fd, surroundings.state_dir, memory_class=Memory
         )
         self._server = server or Server(surroundings)
-        self._tree: Tree | None = None
-        self._tree_fd = -1
+        self._grounds = Grounds(self._pair, self._proof)
         self._pool = pool
         self._refused_tried_at: float | None = None
 
@@ -136,7 +134,7 @@ class NativeEngine:
     def close(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
-        self._close_tree()
+        self._grounds.close()
         self._server.close()
         self._proof.close()
 
@@ -165,7 +163,7 @@ class NativeEngine:
             work = WHOLE  # nothing may be concluded from a part before both sides were seen once
         account = Account(self._surroundings.wall_clock(), notes=[note] if note else [])
         before = self._server.requests
-        seen = Observation(memory, self._scratch_place())
+        seen = Observation(memory, self._grounds.scratch_place)
         try:
             ending = self._ending(memory, seen, account, work, first=first)
         finally:
@@ -209,7 +207,7 @@ class NativeEngine:
     ) -> Reconciliation:
         """Raises CredentialsError, ServiceUnavailableError, StoreError (the probe), UserError (an unsafe server)."""
         pair, surroundings = self._pair, self._surroundings
-        tree = self._open_tree()
+        tree = self._grounds.tree(surroundings.wall_clock())
         store = self._server.client()
         capabilities = self._capabilities(memory, read_only=read_only)
         store.capabilities = capabilities
@@ -275,40 +273,10 @@ class NativeEngine:
             )
         return found
 
-    def _open_tree(self) -> Tree:
-        """The tree of the folder as it is proven now; a folder that was mounted anew is another descriptor."""
-        folder, private, pair = self._proof.folder, self._proof.private, self._pair
-        if self._tree is None or self._tree_fd != folder.fd:
-            self._close_tree()
-            self._tree = Tree(
-                folder,
-                private,
-                Trash(folder, private, pair.trash),
-                file_mode=pair.file_mode,
-                dir_mode=pair.dir_mode,
-                umask=pair.umask,
-                gid=pair.gid,
-            )
-            self._tree_fd = folder.fd
-            self._tree.sweep(self._surroundings.wall_clock())
-            place = self._scratch_place()
-            if place is not None:
-                remove_stale(place)
-        return self._tree
-
-    def _close_tree(self) -> None:
-        tree, self._tree = self._tree, None
-        if tree is not None:
-            tree.close()
-            tree.trash.close()
-
     def _threads(self) -> Executor:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(max_workers=self._pair.concurrency, thread_name_prefix="step")
         return self._pool
-
-    def _scratch_place(self) -> Path | None:
-        return self._proof.private.path / "tmp"
 
     def _aimed(self) -> Pair:
         """The pair with the endpoint it really means: an environment that names another server is another target."""
