@@ -3,14 +3,18 @@
 import time
 from collections.abc import Mapping
 from typing import Any, cast
+from uuid import uuid4
 
 from demo import seaweedfs
 from runner.engine.interface import Surroundings
 from runner.engine.native.server import Server
 from runner.store.client import Client
 from runner.store.credentials import Credentials
-from tests.bench.fake_s3 import Clock, Faults
-from tests.witness import s3
+from tests.bench.fake_s3 import Clock, Faults, Kind
+from tests.bench.histories import Histories, Pairs, pair_of
+from tests.bench.runners import BenchRunner
+from tests.bench.world import World
+from tests.witness import make_bucket, s3
 
 
 class RealClock(Clock):
@@ -88,3 +92,22 @@ class _Disturbed:
 
     def __setattr__(self, name: str, value: object) -> None:
         setattr(self._client, name, value)
+
+
+def histories_on(server: seaweedfs.Server) -> type[Histories]:
+    """The state machine, each history on a fresh bucket of this server."""
+
+    class OnServer(Histories):
+        def make(self, kind: Kind, pairs: Pairs) -> World:
+            bucket = RealS3(server, make_bucket(server, f"h-{uuid4().hex[:12]}"))
+            runners = [
+                BenchRunner(
+                    pair_of(self.root, number, *pair, bucket=bucket.name),
+                    RealClock(),
+                    lambda around: RealServer(around, bucket),
+                )
+                for number, pair in enumerate(pairs)
+            ]
+            return World(bucket, RealClock(), runners, runners[0].pair.prefix)
+
+    return OnServer
