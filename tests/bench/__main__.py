@@ -2,7 +2,8 @@
 
     python -m tests.bench [--minutes 10] [--seed 1] [--steps 30]
 
-Every tenth seed has its histories on SeaweedFS. The seeds of a run follow the first one; `--seed` of a failing one shows it again.
+The seeds of a run follow the first one; `--seed` of a failing one shows it again. Every tenth seed has its histories
+on SeaweedFS.
 """
 
 import argparse
