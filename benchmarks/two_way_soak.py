@@ -15,7 +15,7 @@ import psutil
 
 from demo import seaweedfs
 from tests.bench.ledger import Ledger
-from tests.bench.users import BucketUser, FolderUser
+from tests.bench.users import SIZES, SMALL, BucketUser, FolderUser
 from tests.bench.values import Content, content_of
 from tests.end_to_end.harness import Runner
 from tests.witness import s3, wait_until
@@ -30,6 +30,10 @@ class TwoWaySoak:
 
     def __init__(self, server: seaweedfs.Server, home: Path, seed: int, runners: int, pair: dict[str, object]) -> None:
         """pair: keys of the pair beside the soak's own."""
+        # SeaweedFS 4.48 looks at the condition of a completed upload or a copy, and a PUT may pass before it writes (11
+        # and 4 of 120 races lost that PUT): there files go in one request and modes stay, so that a loss is the runner's.
+        self.splits_writes = "accept_unsafe_server" not in pair
+        self.sizes = SMALL if self.splits_writes else SIZES
         self.server, self.home, self.seed = server, home, seed
         self.random = random.Random(seed)
         self.ledger = Ledger()
@@ -57,11 +61,13 @@ class TwoWaySoak:
 
     def work(self, seconds: float) -> None:
         """Users and mishaps for so long; then every frozen part may go on, and what is dead is started."""
-        users: list[FolderUser | BucketUser] = [
-            FolderUser("abcdef"[number], self.ledger, self.seed, side.folder / "w", side.folder / "own")
-            for number, side in enumerate(self.sides)
-        ]
-        users.append(BucketUser("s3", self.ledger, self.seed, self.s3, self.bucket))
+        users: list[FolderUser | BucketUser] = []
+        for number, side in enumerate(self.sides):
+            own = side.folder / "own"
+            user = FolderUser("abcdef"[number], self.ledger, self.seed, side.folder / "w", own, self.sizes)
+            user.changes_modes = not self.splits_writes
+            users.append(user)
+        users.append(BucketUser("s3", self.ledger, self.seed, self.s3, self.bucket, self.sizes))
         threads = [threading.Thread(target=self._use, args=(user,)) for user in users]
         for thread in threads:
             thread.start()

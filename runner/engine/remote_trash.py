@@ -39,9 +39,12 @@ class Keeper:
         if not self.active or path.endswith("/"):
             return
         target = trash_key(self._prefix, path, self._now)
-        if self._client.head(target) is not None:
+        kept = self._client.head(target)
+        if kept is not None and kept.etag != etag:
             target = trash_key(self._prefix, path, self._now, exact=True)
-        self._client.copy(key, target, source_etag=etag, expected=None)
+            kept = self._client.head(target)
+        if kept is None or kept.etag != etag:  # else an attempt whose deletion failed has kept it already
+            self._client.copy(key, target, source_etag=etag, expected=None)
 
 
 def keeper(client: ObjectStore, pair: Pair, now: float) -> Keeper:

@@ -19,7 +19,8 @@ from tests.bench.values import content_of, record
 
 FOLDERS = ("", "d0", "d1", "d1/sub", "d2")
 NAMES = 8
-_SIZES = (0, 3, 200, 200, 5000, 300_000, 9_500_000)
+SMALL = (0, 3, 200, 200, 5000, 300_000)
+SIZES = (*SMALL, 9_500_000)  # the last goes in parts
 
 
 class _User:
@@ -47,10 +48,11 @@ class FolderUser(_User):
     """own: a place of the user on the same file system, outside the folder."""
 
     def __init__(
-        self, name: str, ledger: Ledger, seed: int, folder: Path, own: Path, sizes: tuple[int, ...] = _SIZES
+        self, name: str, ledger: Ledger, seed: int, folder: Path, own: Path, sizes: tuple[int, ...] = SIZES
     ) -> None:
         super().__init__(name, ledger, seed, sizes)
         self.folder, self.own = folder, own
+        self.changes_modes = True
         own.mkdir(exist_ok=True)
 
     def act(self) -> None:
@@ -130,7 +132,8 @@ class FolderUser(_User):
             (self.folder / self.random.choice(FOLDERS) / f"e{self.random.randrange(3)}").rmdir()
 
     def _change_mode(self) -> None:
-        os.chmod(self.folder / self._path(), self.random.choice((0o600, 0o644, 0o755)))
+        if self.changes_modes:
+            os.chmod(self.folder / self._path(), self.random.choice((0o600, 0o644, 0o755)))
 
     def _told(self, path: Path) -> str:
         return f"{path.relative_to(self.folder)} of {self.name}"
@@ -140,7 +143,7 @@ class BucketUser(_User):
     """A foreign program at the bucket: it sets no condition and knows no runner."""
 
     def __init__(  # what a user is, each by its name
-        self, name: str, ledger: Ledger, seed: int, s3: Any, bucket: str, sizes: tuple[int, ...] = _SIZES
+        self, name: str, ledger: Ledger, seed: int, s3: Any, bucket: str, sizes: tuple[int, ...] = SIZES
     ) -> None:
         super().__init__(name, ledger, seed, sizes)
         self.s3, self.bucket = s3, bucket

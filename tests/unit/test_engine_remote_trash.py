@@ -52,6 +52,13 @@ def test_copy_goes_under_the_day_and_a_second_one_under_the_second() -> None:
     assert bucket.objects["p/.runner-trash/2026-01-11T010000Z/d/a"] == "two"
 
 
+def test_version_that_an_attempt_has_kept_already_is_not_kept_again() -> None:
+    bucket = Bucket(**{"p/a": "one"})
+    for _ in range(3):  # the deletion after it failed
+        _keeper(bucket).keep("p/a", "one", "a")
+    assert sorted(bucket.objects) == ["p/.runner-trash/2026-01-11/a", "p/a"]
+
+
 def test_copy_of_another_version_or_over_another_copy_is_refused() -> None:
     bucket = Bucket(**{"p/a": "new", trash_key("p/", "a", NOW): "1", trash_key("p/", "a", NOW, exact=True): "2"})
     for etag in ("old", "new"):
