@@ -31,7 +31,7 @@ class TwoWaySoak:
     def __init__(self, server: seaweedfs.Server, home: Path, seed: int, runners: int, pair: dict[str, object]) -> None:
         """pair: keys of the pair beside the soak's own."""
         # SeaweedFS 4.48 looks at the condition of a completed upload or a copy, and a PUT may pass before it writes (11
-        # and 4 of 120 races lost that PUT): there files go in one request and modes stay, so that a loss is the runner's.
+        # and 4 of 120 races lost that PUT): there files go in one request and modes stay, so a loss is the runner's.
         self.splits_writes = "accept_unsafe_server" not in pair
         self.sizes = SMALL if self.splits_writes else SIZES
         self.server, self.home, self.seed = server, home, seed
