@@ -166,6 +166,7 @@ class World:
             value = self._value().strip()
             beside = path.with_name(f"{path.name}.new")
             beside.symlink_to(value.decode())
+            self._let_go_of(path)
             beside.replace(path)
             self.oracle.wrote(value, seen)
             return
@@ -185,7 +186,19 @@ class World:
         elif held is None:
             os.close(fd)
 
+    def _let_go_of(self, path: Path) -> None:
+        """Who takes away what he holds open closes it: a file without a name keeps nothing."""
+        if not os.path.lexists(path):
+            return
+        going = {path.lstat().st_ino}
+        if path.is_dir() and not path.is_symlink():
+            going |= {stamps[0] for stamps in Tree.of(path).stamps.values()}
+        for place, fd in list(self._held.items()):
+            if os.fstat(fd).st_ino in going:
+                os.close(self._held.pop(place))
+
     def _remove(self, name: str, path: Path) -> None:
+        self._let_go_of(path)
         if path.is_dir() and not path.is_symlink():
             for below, item in Tree.of(path).items.items():
                 self.oracle.removing(f"{name}/{below}", item.body)
@@ -200,6 +213,8 @@ class World:
         over = content(new)
         moved = Tree.of(old).items.values() if old.is_dir() and not old.is_symlink() else ()
         new.parent.mkdir(parents=True, exist_ok=True)
+        if not new.is_dir():
+            self._let_go_of(new)
         old.rename(new)
         for item in moved:
             self.oracle.moved(item.body, None)
