@@ -15,6 +15,7 @@ from runner.files import lease, moves, system_calls
 from runner.files.abilities import Abilities
 from runner.files.lease import Quiet
 from runner.files.open_file import ChangedError
+from runner.files.pinned import Pinned
 from runner.files.scan_result import Entry
 from runner.files.temporary import Temporary
 from runner.files.tree import BusyError, ReplaceResult, Tree
@@ -433,6 +434,30 @@ def test_replace_of_a_changed_file_leaves_it_and_gives_the_new_back(able: TreeIn
         assert temporary.is_usable
         assert able.tree.place("copy", temporary) is not None
     assert able.visible() == {"file": b"edit", "copy": b"new"}
+    assert able.trashed() == {}
+
+
+@pytest.mark.parametrize("act", ["replace", "remove"])
+def test_step_on_a_file_that_changes_after_it_was_opened_leaves_it(
+    able: TreeInFolder, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """An edit of the same size whose time is set back: only ctime tells, and that does not outlive a rename."""
+    able.write("file", "old")
+    before = seen(able.tree, "file")
+    real = Pinned.lease
+
+    def meddled(pinned: Pinned) -> lease.Lease:
+        able.write("file", "NEW")
+        os.utime(able.root / "file", ns=(before.mtime_ns, before.mtime_ns))
+        return real(pinned)
+
+    with new(able.tree, b"theirs") as temporary:
+        monkeypatch.setattr(Pinned, "lease", meddled)
+        if act == "replace":
+            assert able.tree.replace("file", temporary, before, NOW).result is ReplaceResult.CHANGED
+        else:
+            assert not able.tree.remove("file", before, NOW)
+    assert able.visible() == {"file": b"NEW"}
     assert able.trashed() == {}
 
 

@@ -1,0 +1,180 @@
+"""What holds a single safeguard of the engine, each by the smallest history that needs it; no server, no process."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.config.settings import Mode
+from runner.engine.remote_trash import PLACE
+from runner.model.passes import Halt, Outcome, PassReport, Scope, Work
+from runner.store.door import ObjectInfo, Written
+from runner.store.errors import ServerFaultError
+from tests.bench.fake_s3 import Door, FakeS3, Fault, Kind
+from tests.bench.histories import fake_world
+from tests.bench.runners import BenchRunner
+from tests.bench.world import Act, World
+
+NAMES = [f"f{number:02}" for number in range(12)]
+
+
+class One:
+    """One two-way runner whose twelve files are in the bucket."""
+
+    def __init__(self, world: World) -> None:
+        assert isinstance(world.bucket, FakeS3)
+        self.world, self.there, self.runner = world, world.bucket, world.runners[0]
+        for name in NAMES:
+            world.act(Act("write", 0, name))
+        self.pass_(Outcome.DONE)
+        self.before = self.runner.files()
+        world.clock.sleep(60.0)
+
+    def pass_(self, expected: Outcome, work: Work | None = None) -> PassReport:
+        """The halts are not approved."""
+        report = self.world.sync(0, work) if work else self.world.sync(0)
+        assert report is not None
+        assert report.outcome is expected, report.message
+        self.runner.token = ""
+        return report
+
+    def objects(self) -> set[str]:
+        return {key for key in self.there.objects if not key.startswith(PLACE)}
+
+
+@pytest.fixture
+def one() -> Iterator[One]:
+    with tempfile.TemporaryDirectory(prefix="safe-", dir="/dev/shm") as root:
+        world = fake_world(Path(root), Kind(), [(Mode.TWO_WAY, {"prefix": ""})])
+        yield One(world)
+        world.close()
+
+
+def test_two_way_on_a_server_that_ignores_conditions_never_begins(tmp_path: Path) -> None:
+    world = fake_world(tmp_path, Kind(conditions=False), [(Mode.TWO_WAY, {})])
+    try:
+        world.act(Act("write", 0, "f"))
+        report = world.sync(0)
+        assert report is not None
+        assert report.outcome is Outcome.FAILED
+        assert "ignores write conditions" in report.message
+        assert isinstance(world.bucket, FakeS3)
+        assert not world.bucket.objects
+    finally:
+        world.close()
+
+
+def _halt(report: PassReport) -> Halt:
+    assert report.halt is not None
+    return report.halt
+
+
+def test_emptied_folder_halts_and_deletes_nothing(one: One) -> None:
+    for name in NAMES:
+        (one.runner.path / name).unlink()
+    assert _halt(one.pass_(Outcome.HALTED)).brake == "emptied-folder"
+    assert one.objects() == set(NAMES)
+
+
+def test_new_filter_forgets_and_deletes_nothing(one: One) -> None:
+    one.runner.restart(exclude=("f0*",))
+    one.pass_(Outcome.DONE)
+    assert one.objects() == set(NAMES)
+    assert one.runner.files() == one.before
+
+
+def test_event_of_a_deleted_object_deletes_nothing_here(one: One) -> None:
+    one.there.remove("f00")
+    report = one.pass_(Outcome.DONE, Work(Scope.KEYS, keys=frozenset({"f00"})))
+    assert one.runner.files() == one.before
+    assert report.deferred_deletions == 1
+
+
+def test_event_of_a_deleted_file_leaves_it_to_the_scan(one: One) -> None:
+    (one.runner.path / "f00").unlink()
+    report = one.pass_(Outcome.DONE, Work(Scope.PATHS, paths=frozenset({"f00"})))
+    assert one.objects() == set(NAMES)
+    assert report.deferred_deletions == 1
+
+
+def test_listing_that_leaves_an_object_out_deletes_nothing(one: One, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Door.list
+
+    def lacking(door: Door, prefix: str = "") -> Iterator[ObjectInfo]:
+        return (info for info in real(door, prefix) if info.key != "f00")
+
+    monkeypatch.setattr(Door, "list", lacking)
+    one.world.sync(0)
+    assert one.runner.files() == one.before
+
+
+def test_file_that_comes_back_after_the_scan_keeps_its_object(one: One) -> None:
+    (one.runner.path / "f00").unlink()
+    one.there.arm(Fault("meanwhile", 0, lambda: one.world.act(Act("write", 0, "f00"))))  # while the bucket is listed
+    one.world.sync(0)
+    assert one.objects() == set(NAMES)
+    assert one.there.objects["f00"].body == (one.runner.path / "f00").read_bytes()
+
+
+def test_rename_whose_copy_fails_keeps_the_old_object(one: One, monkeypatch: pytest.MonkeyPatch) -> None:
+    (one.runner.path / "f00").rename(one.runner.path / "new")
+    monkeypatch.setattr(Door, "copy", _copy_fails_but_to_the_trash(Door.copy))
+    one.world.sync(0)
+    assert one.objects() == set(NAMES)
+    monkeypatch.undo()
+    one.pass_(Outcome.DONE)
+    assert one.objects() == {*NAMES, "new"} - {"f00"}
+
+
+def _copy_fails_but_to_the_trash(real: Any) -> Any:
+    def copy(door: Door, source: str, target: str, **options: Any) -> Written:
+        if target.startswith(PLACE):
+            return real(door, source, target, **options)  # type: ignore[no-any-return]
+        raise ServerFaultError("no answer came", status=500)
+
+    return copy
+
+
+def test_deletion_in_the_bucket_leaves_a_copy_in_its_trash(one: One) -> None:
+    (one.runner.path / "f00").unlink()
+    one.pass_(Outcome.DONE)
+    assert one.objects() == set(NAMES) - {"f00"}
+    assert [stored.body for key, stored in one.there.objects.items() if key.startswith(PLACE)] == [one.before["f00"]]
+
+
+def test_body_that_does_not_fit_its_hash_is_not_put_in_place(one: One, monkeypatch: pytest.MonkeyPatch) -> None:
+    one.there.put("f00", b"of the bucket")
+    real = Door.get_small
+
+    def flipped(door: Door, key: str, **options: Any) -> tuple[ObjectInfo, bytes]:
+        info, body = real(door, key, **options)
+        return info, body[:-1] + bytes([body[-1] ^ 1])
+
+    monkeypatch.setattr(Door, "get_small", flipped)
+    one.world.sync(0)
+    assert one.runner.files() == one.before
+
+
+def test_upload_that_failed_is_not_remembered(one: One, monkeypatch: pytest.MonkeyPatch) -> None:
+    one.world.act(Act("write", 0, "f00"))
+    monkeypatch.setattr(Door, "put_small", _fails)
+    one.world.sync(0)
+    monkeypatch.undo()
+    one.pass_(Outcome.DONE)
+    assert one.there.objects["f00"].body == (one.runner.path / "f00").read_bytes()
+
+
+def _fails(*_arguments: object, **_options: object) -> Written:
+    raise ServerFaultError("no answer came", status=500)
+
+
+def test_memory_that_was_lost_deletes_nothing(one: One) -> None:
+    (one.runner.path / "f00").unlink()
+    one.there.remove("f01")
+    runner: BenchRunner = one.runner
+    runner.restore_memory({})
+    one.pass_(Outcome.DONE)
+    assert one.objects() == set(NAMES)
+    assert one.runner.files() == one.before
