@@ -11,7 +11,7 @@ from runner.config.settings import Mode
 from runner.engine.remote_trash import PLACE
 from runner.model.passes import Halt, Outcome, PassReport, Scope, Work
 from runner.store.door import ObjectInfo, Written
-from runner.store.errors import ServerFaultError
+from runner.store.errors import AccessDeniedError, ServerFaultError
 from tests.bench.fake_s3 import Door, FakeS3, Fault, Kind
 from tests.bench.histories import fake_world
 from tests.bench.runners import BenchRunner
@@ -78,11 +78,13 @@ def test_emptied_folder_halts_and_deletes_nothing(one: One) -> None:
     assert one.objects() == set(NAMES)
 
 
-def test_new_filter_forgets_and_deletes_nothing(one: One) -> None:
-    one.runner.restart(exclude=("f0*",))
-    one.pass_(Outcome.DONE)
+@pytest.mark.parametrize("scope", [Scope.FULL, Scope.LOCAL])
+def test_new_filter_forgets_and_deletes_nothing(one: One, scope: Scope) -> None:
+    one.runner.restart(exclude=("f00", "f01"))
+    (one.runner.path / "f01").unlink()
+    one.pass_(Outcome.DONE, Work(scope))
     assert one.objects() == set(NAMES)
-    assert one.runner.files() == one.before
+    assert one.runner.files().keys() == set(NAMES) - {"f01"}
 
 
 def test_event_of_a_deleted_object_deletes_nothing_here(one: One) -> None:
@@ -132,7 +134,7 @@ def _copy_fails_but_to_the_trash(real: Any) -> Any:
     def copy(door: Door, source: str, target: str, **options: Any) -> Written:
         if target.startswith(PLACE):
             return real(door, source, target, **options)  # type: ignore[no-any-return]
-        raise ServerFaultError("no answer came", status=500)
+        raise AccessDeniedError("not this one", status=403)
 
     return copy
 

@@ -14,7 +14,7 @@ import pytest
 from runner.files import lease, moves, system_calls
 from runner.files.abilities import Abilities
 from runner.files.lease import Quiet
-from runner.files.open_file import ChangedError
+from runner.files.open_file import ChangedError, OpenFile
 from runner.files.pinned import Pinned
 from runner.files.scan_result import Entry
 from runner.files.temporary import Temporary
@@ -177,6 +177,21 @@ def test_read_whole_holds_a_writer_off_and_tells_that_nobody_wrote(home: TreeInF
             opened.read_whole(1 << 20)
             said.append(opened.read_quiet)
     assert said == [Quiet.YES, Quiet.BUSY]
+
+
+def test_read_whole_notices_a_writer_that_came_meanwhile(home: TreeInFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.write("file", "content")
+    real = OpenFile.read_at
+
+    def met(opened: OpenFile, offset: int, length: int) -> bytes:
+        with pytest.raises(BlockingIOError):  # fcntl(2): it would have to wait for the lease
+            os.open(home.root / "file", os.O_WRONLY | os.O_NONBLOCK)
+        return real(opened, offset, length)
+
+    with home.tree.open("file") as opened:
+        monkeypatch.setattr(OpenFile, "read_at", met)
+        assert opened.read_whole(100) == b"content"
+        assert opened.read_quiet is Quiet.BUSY
 
 
 def test_read_whole_of_a_file_that_changed_is_refused(home: TreeInFolder) -> None:

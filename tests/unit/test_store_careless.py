@@ -11,7 +11,7 @@ from runner.store import conversation
 from runner.store.capabilities import AWS, NOTHING
 from runner.store.client import Client
 from runner.store.door import ContentHeaders
-from runner.store.errors import PreconditionFailedError
+from runner.store.errors import PreconditionFailedError, ServerFaultError
 from runner.store.request import Answer
 from tests.careless_s3 import CREDENTIALS, CarelessS3
 from tests.integration.test_store_seaweedfs import make_pair
@@ -21,14 +21,17 @@ PIECE = 8 << 20
 
 @dataclass
 class RangingS3(CarelessS3):
-    """Answers ranges, and keeps what each GET carried."""
+    """Answers ranges, and keeps what each GET carried. cut: how many bytes are missing at the end of a whole object."""
 
     given: list[Mapping[str, str]] = field(default_factory=list)
+    cut: int = 0
 
     def _GetObject(self, key: str, *asked: Any) -> Answer:  # noqa: N802
         _query, given, _body = asked
         self.given.append(given)
         whole = super()._GetObject(key, *asked)
+        if "range" not in given:
+            return Answer(200, whole.headers, whole.body[: len(whole.body) - self.cut])
         first, last = (int(number) for number in given["range"].removeprefix("bytes=").split("-"))
         headers = {**whole.headers, "content-range": f"bytes {first}-{last}/{len(whole.body)}"}
         return Answer(206, headers, whole.body[first : last + 1])
@@ -93,3 +96,11 @@ def test_pieces_of_an_object_are_asked_for_by_their_version(client: Client, serv
     client.get_file("k", size=len(body), etag=etag, write_at=write_at, on_bytes=lambda _count: None)
     assert came == body
     assert [given.get("if-match") for given in server.given] == [f'"{etag}"'] * 2
+
+
+def test_body_of_another_size_than_told_is_no_object(client: Client, server: RangingS3) -> None:
+    etag = server._store("k", b"content", {}).strip('"')
+    assert client.get_small("k", max_bytes=100, etag=etag)[1] == b"content"
+    server.cut = 1
+    with pytest.raises(ServerFaultError):
+        client.get_small("k", max_bytes=100, etag=etag)
