@@ -5,9 +5,21 @@ from pathlib import Path
 import pytest
 
 from demo.seaweedfs import Server
+from tests.integration.native_scenarios import is_long, places_of
 from tests.witness import aws
 
 __all__ = ["aws"]
+
+
+def pytest_report_header() -> str:
+    """Says what is left to the long form."""
+    return "scenarios: " + ("at every place" if is_long() else "LOUD: at one place or two; `make scenarios` tries all")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Scenarios run at several places."""
+    if "place" in metafunc.fixturenames:
+        metafunc.parametrize("place", places_of(metafunc.definition), indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 """Scenarios of two-way runners: worlds on two servers and two file systems, sides that act alike, tables of cases.
 
 A case lives below a folder of its own name, so that a whole table is one world and costs a handful of passes.
-`SCENARIO_PLACES=all` tries each server with each file system.
+`make test` tries all of them on one server and file system, and those marked `each_server` on the other pair as well;
+`SCENARIO_PLACES=all` (`make scenarios`) tries each scenario on each server with each file system.
 """
 
 import os
@@ -22,14 +23,23 @@ from runner.model.passes import Outcome, PassReport
 from tests.integration.native_engine import BucketWitness, MakeRunner, Runner
 from tests.witness import make_bucket
 
-PLACES = ["seaweed-tmpfs", "ceph-ext4"]
-if os.environ.get("SCENARIO_PLACES") == "all":
-    PLACES += ["seaweed-ext4", "ceph-tmpfs"]
+PLACES = ("seaweed-tmpfs", "ceph-ext4", "seaweed-ext4", "ceph-tmpfs")
 
 
-@pytest.fixture(scope="module", params=PLACES)
+def is_long() -> bool:
+    return os.environ.get("SCENARIO_PLACES") == "all"
+
+
+def places_of(test: pytest.Item) -> tuple[str, ...]:
+    """Where a scenario is tried."""
+    if is_long():
+        return PLACES
+    return PLACES[: 2 if test.get_closest_marker("each_server") else 1]
+
+
+@pytest.fixture(scope="module")
 def place(request: pytest.FixtureRequest) -> str:
-    """A server's fixture and a file system, joined by a dash."""
+    """A server's fixture and a file system, joined by a dash; conftest.py says which (places_of)."""
     return str(request.param)
 
 

@@ -1,7 +1,7 @@
 """The folder's one door against other processes that write, rename, remove and read in the same moments.
 
 Every value that the other process wrote must afterwards be in the folder, in the trash, or have been destroyed by that
-process itself, which tells exactly what it destroyed.
+process itself, which tells exactly what it destroyed. `make races` (RACE_ROUNDS=1000) is the long form.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from runner.files.system_calls import rename_exchange, rename_new
 from runner.files.tree import BusyError, ChangedError, ReplaceResult
 from tests.tree_in_folder import NOW, TreeInFolder, contents, fork, kill, tree_in, wait_for, wait_until
 
-ROUNDS = 1000
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "200"))
 NO_EXCHANGE = Abilities(exchange=False, no_replace=False)
 NO_EXCHANGE_NO_LEASE = Abilities(exchange=False, no_replace=False, lease=False)
 NO_LINKS = Abilities(exchange=False, no_replace=False, hard_links=False)
@@ -166,12 +167,12 @@ def replace_once(home: TreeInFolder, path: str, data: bytes, results: Counter[st
     ("acts", "abilities", "rounds"),
     [
         pytest.param("rename edit unlink hold", None, ROUNDS, id="all"),
-        pytest.param("rename", None, 500, id="rename"),
-        pytest.param("edit", None, 500, id="edit"),
-        pytest.param("rename edit unlink hold", Abilities(lease=False), 500, id="all-no-lease"),
-        pytest.param("edit hold", NO_EXCHANGE, 300, id="edit-no-exchange"),
-        pytest.param("edit hold", NO_EXCHANGE_NO_LEASE, 300, id="edit-no-exchange-no-lease"),
-        pytest.param("edit hold", NO_LINKS, 300, id="edit-no-links"),
+        pytest.param("rename", None, ROUNDS // 2, id="rename"),
+        pytest.param("edit", None, ROUNDS // 2, id="edit"),
+        pytest.param("rename edit unlink hold", Abilities(lease=False), ROUNDS // 2, id="all-no-lease"),
+        pytest.param("edit hold", NO_EXCHANGE, ROUNDS // 3, id="edit-no-exchange"),
+        pytest.param("edit hold", NO_EXCHANGE_NO_LEASE, ROUNDS // 3, id="edit-no-exchange-no-lease"),
+        pytest.param("edit hold", NO_LINKS, ROUNDS // 3, id="edit-no-links"),
     ],
 )
 def test_replace_beside_a_writer_in_a_tight_loop_loses_no_value(
@@ -181,7 +182,7 @@ def test_replace_beside_a_writer_in_a_tight_loop_loses_no_value(
         results: Counter[str] = Counter()
         deadline = time.monotonic() + 60
         with meddling(base, home, acts):
-            while results.total() < rounds or (results["done"] <= 10 and time.monotonic() < deadline):
+            while results.total() < rounds or (not_yet(base, results) and time.monotonic() < deadline):
                 replace_once(home, "d/file", sealed(f"bucket-{results.total()}"), results)
                 if results.total() % 100 == 0:
                     home.tree.sync()
@@ -190,6 +191,11 @@ def test_replace_beside_a_writer_in_a_tight_loop_loses_no_value(
         assert lost == set(), results
         assert len(written) > 50, results
         assert results["done"] > 10, results
+
+
+def not_yet(base: Path, results: Counter[str]) -> bool:
+    """Neither side has done enough to prove anything: a busy machine may let one of them wait."""
+    return results["done"] <= 10 or (base / "journal").read_text().count("+") <= 60
 
 
 @pytest.mark.parametrize("trash_off", [False, True])
@@ -248,14 +254,17 @@ def test_reader_during_replacements_sees_only_whole_versions(base: Path, abiliti
         done_reading, told = os.pipe()
 
         def read() -> None:
-            count = 0
+            times = 0
             while not os.path.exists(base / "stop"):
                 data = target.read_bytes()  # absent: an exception, exit code 1
                 assert is_whole(data)
-                count += 1
-            os.write(told, f"{count}".encode())
+                times += 1
+                if times == 100:
+                    (base / "reading").touch()
+            os.write(told, f"{times}".encode())
 
         pid = fork(read)
+        wait_until((base / "reading").exists)
         results: Counter[str] = Counter()
         for number in range(ROUNDS):
             replace_once(home, "file", sealed(f"bucket-{number}"), results)
@@ -345,8 +354,11 @@ def test_links_planted_in_the_way_lead_nowhere(base: Path) -> None:
 
         pid = fork(plant)
         results: Counter[str] = Counter()
+        deadline = time.monotonic() + 60
         try:
-            for number in range(ROUNDS * 3):
+            for number in count(0):
+                if number >= ROUNDS * 3 and (results["through"] > 10 or time.monotonic() > deadline):
+                    break
                 try:
                     step(home, number)
                     results["through"] += 1

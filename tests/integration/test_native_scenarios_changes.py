@@ -81,6 +81,7 @@ def with_copies(one_wins: bool) -> dict[str, Case]:
     return found
 
 
+@pytest.mark.each_server
 @pytest.mark.parametrize("side", ["a", "b", "bucket"])
 def test_changes_of_one_side_reach_the_others(side: str, runner: MakeRunner, there: BucketWitness) -> None:
     run_table(World(runner, there), ONE_SIDED, side, "a")

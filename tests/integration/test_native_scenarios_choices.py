@@ -82,6 +82,7 @@ def test_conflict_copies_are_numbered_and_never_made_of_equals(runner: MakeRunne
     assert went(world.b).problems == ()
 
 
+@pytest.mark.each_server
 @pytest.mark.parametrize("side", ["local", "remote"])
 def test_trash_gives_back_what_was_deleted(side: str, runner: MakeRunner, there: BucketWitness) -> None:
     world = World(runner, there)
@@ -138,6 +139,7 @@ DIALECTS = {
 }
 
 
+@pytest.mark.each_server
 def test_metadata_of_every_dialect_is_read_and_ours_by_rclone(runner: MakeRunner, there: BucketWitness) -> None:
     for name, (metadata, _mode, _mtime) in DIALECTS.items():
         there.put(name, b"x", Metadata=metadata)
@@ -158,6 +160,7 @@ def test_metadata_of_every_dialect_is_read_and_ours_by_rclone(runner: MakeRunner
     assert_still(world.a, world.b)
 
 
+@pytest.mark.each_server
 @pytest.mark.parametrize("side", ["a", "b"])
 def test_modes_travel_without_content_and_keep_what_the_object_has(
     side: str, runner: MakeRunner, there: BucketWitness
@@ -209,6 +212,7 @@ def test_modes_are_the_settings_where_permissions_are_off(runner: MakeRunner, th
     assert_still(off, on)
 
 
+@pytest.mark.each_server
 def test_versioned_buckets_are_their_own_trash(runner: MakeRunner, there: BucketWitness) -> None:
     there.s3.put_bucket_versioning(Bucket=there.bucket, VersioningConfiguration={"Status": "Enabled"})
     world = World(runner, there)

@@ -82,6 +82,7 @@ def test_links_travel_change_and_flip_in_both_directions(first: str, runner: Mak
     assert_still(one, other)
 
 
+@pytest.mark.each_server
 def test_links_of_strangers_never_lead_out(runner: MakeRunner, there: BucketWitness, home: Path) -> None:
     (home / "secret").write_bytes(b"secret")
     there.put("good", b"d/f", Metadata=S3FS_LINK)
@@ -128,6 +129,7 @@ def test_special_files_are_problems_and_stay(runner: MakeRunner, there: BucketWi
     assert_still(world.a, world.b)
 
 
+@pytest.mark.each_server
 @pytest.mark.parametrize("way", ["folder", "bucket"])
 def test_sizes_at_the_edges_travel(way: str, runner: MakeRunner, there: BucketWitness) -> None:
     world = World(runner, there)
@@ -180,6 +182,7 @@ def remove_tree(root: Path) -> None:
         root.rmdir()
 
 
+@pytest.mark.each_server
 @pytest.mark.parametrize("how", MODES)
 def test_placeholders_of_strangers_are_folders_here(how: str, runner: MakeRunner, there: BucketWitness) -> None:
     there.put("console/", b"")

@@ -144,6 +144,7 @@ def test_a_marker_that_vanishes_while_running_halts(runner: MakeRunner, there: B
     assert len(a.files()) == 3
 
 
+@pytest.mark.each_server
 @pytest.mark.parametrize("change", ["bucket", "prefix"])
 def test_another_target_under_a_marker_deletes_nothing(
     change: str, runner: MakeRunner, there: BucketWitness, target: object
@@ -163,6 +164,7 @@ def test_another_target_under_a_marker_deletes_nothing(
     assert {f"f{number}" for number in range(12)} <= set(there.keys())
 
 
+@pytest.mark.each_server
 def test_a_bucket_made_anew_is_an_emptied_listing(runner: MakeRunner, there: BucketWitness) -> None:
     a = filled(runner, 12)
     empty_bucket(a, there)

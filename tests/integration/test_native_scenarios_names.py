@@ -4,6 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
+import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runner.config.settings import Mode
@@ -54,6 +55,7 @@ def problem_paths(one: Runner) -> set[str]:
     return {problem.path for problem in went(one).problems}
 
 
+@pytest.mark.each_server
 def test_names_from_the_folder_arrive_and_come_back(place: str, runner: MakeRunner, there: BucketWitness) -> None:
     world, names = World(runner, there), fine(place)
     for name in names:
@@ -70,6 +72,7 @@ def test_names_from_the_folder_arrive_and_come_back(place: str, runner: MakeRunn
     assert set(world.check()) == {names[0]}
 
 
+@pytest.mark.each_server
 def test_names_from_the_bucket_arrive_and_may_be_deleted(place: str, runner: MakeRunner, there: BucketWitness) -> None:
     world = World(runner, there)
     put_what_it_takes(there, fine(place))
@@ -83,6 +86,7 @@ def test_names_from_the_bucket_arrive_and_may_be_deleted(place: str, runner: Mak
     assert world.check() == {}
 
 
+@pytest.mark.each_server
 def test_names_that_xml_cannot_tell_are_never_a_loss(runner: MakeRunner, there: BucketWitness) -> None:
     world = World(runner, there)
     for name in [*ROUGH, "fine"]:
@@ -95,6 +99,7 @@ def test_names_that_xml_cannot_tell_are_never_a_loss(runner: MakeRunner, there: 
     assert world.b.files().items() <= before.items()
 
 
+@pytest.mark.each_server
 def test_keys_that_are_no_paths_are_problems_and_stay(runner: MakeRunner, there: BucketWitness, home: Path) -> None:
     (home / "x").write_bytes(b"outside")
     before = set(put_what_it_takes(there, [*NO_PATHS, "fine"]))
@@ -129,6 +134,7 @@ def test_names_of_our_own_stay_where_they_are(runner: MakeRunner, there: BucketW
     assert_still(world.a, world.b)
 
 
+@pytest.mark.each_server
 def test_a_file_beside_a_folder_of_its_name_is_a_problem_until_one_goes(
     runner: MakeRunner, there: BucketWitness
 ) -> None:
@@ -160,6 +166,7 @@ def test_names_that_are_not_utf8_are_problems_and_stay(runner: MakeRunner, there
     assert_still(world.a, world.b)
 
 
+@pytest.mark.each_server
 def test_keys_as_long_as_they_may_be_and_one_byte_more(runner: MakeRunner, there: BucketWitness) -> None:
     world = World(runner, there)
     longest = "/".join(["k" * 200] * 5)
