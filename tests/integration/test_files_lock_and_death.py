@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,14 @@ sys.stdin.read()
 """
 
 PARENT = """
-import os, sys
+import os, sys, time
 from runner.wire.death import arm_parent_death_signal
 parent = os.getpid()
 child = os.fork()
 if child == 0:
     arm_parent_death_signal(parent)
     print(os.getpid(), flush=True)
-    sys.stdin.read()
+    time.sleep(60)  # nothing but the signal ends it
 sys.stdin.read()
 """
 
@@ -100,8 +101,14 @@ def test_lock_lives_until_worker_and_run_are_both_dead(tmp_path: Path) -> None:
 def test_parent_death_kill_takes_the_child_along() -> None:
     parent = started(PARENT)
     child = int(first_line(parent))
-    finish(parent)
-    assert ended(child)
+    parent.kill()
+    parent.wait()
+    try:
+        assert ended(child)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        parent.communicate()
 
 
 def test_parent_dead_before_arming_ends_the_child_at_once() -> None:
