@@ -94,7 +94,7 @@ def test_platform_keys_are_found_and_kept_while_they_live(
 def test_platform_keys_are_replaced_before_they_end(
     client: CredentialClient, platform: Platform, tmp_path: Path, kind: Kind
 ) -> None:
-    platform.life_seconds = 6.0
+    platform.life_seconds = 10.0
     asked = kind(platform, tmp_path)
     first = client.lookup(asked)
     assert first.expires_at is not None

@@ -58,8 +58,9 @@ class Service:
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    service = Service(lookup_timeout_seconds=2.0)
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """A look-up begins with an import of botocore: on a busy machine that takes seconds."""
+    service = Service(lookup_timeout_seconds=getattr(request, "param", 30.0))
     yield service
     assert service.stop() == 0
 
@@ -167,6 +168,7 @@ def test_missing_profile_is_named(client: CredentialClient, tmp_path: Path) -> N
     assert caught.value.permanent
 
 
+@pytest.mark.parametrize("service", [4.0], indirect=True)
 def test_hanging_helper_delays_nobody_else_and_ends(client: CredentialClient, service: Service, tmp_path: Path) -> None:
     (tmp_path / "config").write_text("[profile slow]\ncredential_process = sleep 1000\n")
     write_keys(tmp_path, "AKIA")
@@ -187,7 +189,7 @@ def test_hanging_helper_delays_nobody_else_and_ends(client: CredentialClient, se
     assert client.lookup(request(tmp_path)).access_key == "AKIA"
     assert thread.is_alive()
     thread.join(20)
-    assert "took longer than 2 s" in str(errors[0])
+    assert "took longer than 4 s" in str(errors[0])
     assert not errors[0].permanent
     slow.close()
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from runner.config.settings import EngineName, Mode
+from runner.worker.folder_watch import PROMPT_GULP_SECONDS
 from tests.integration.worker_harness import Message, Rig, answer_of, pair, start
 
 Start = Callable[..., Rig]
@@ -72,11 +73,12 @@ def test_closed_file_reaches_the_engine_within_ten_milliseconds(launch: Start, f
 def test_busy_folder_is_pushed_in_batches(launch: Start, folder: Path) -> None:
     rig = launch("done")
     rig.report(health="in-sync")
+    first = time.monotonic()
     for number in range(2000):
         (folder / f"f{number % 50}").write_text("x")
     last = time.monotonic()
     rig.until(lambda: rig.work()[-1]["at"] > last - 0.5 and rig.report(health="in-sync"))
-    assert len(rig.work()) < 400
+    assert len(rig.work()) < max(400, (last - first) / PROMPT_GULP_SECONDS)  # a busy machine writes for seconds
     assert set(rig.scopes()[1:]) == {"paths"}
 
 

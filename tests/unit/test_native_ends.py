@@ -50,4 +50,6 @@ def test_ends_that_are_dropped_begin_nothing_more() -> None:
         assert running.wait(10)
         ends.drop()
         may_end.set()
+        while ends:
+            assert list(ends.take(10)) in ([None], [])
     assert begun == []

@@ -58,6 +58,7 @@ def run_phase(
             for ended in ends.take(_TICK_SECONDS):
                 if ended.error is not None and ends_pass(ended.error):
                     fatal = fatal or ended.error
+                    ends.drop()  # an outage is not tried once more with each step that only waits for a thread
                 yield ended  # what it did before it failed is done
             tick()
     finally:

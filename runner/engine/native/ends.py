@@ -36,7 +36,8 @@ class Ends(Generic[T]):
             future = self._ended.get(timeout=timeout_seconds)
             while True:
                 self._running.discard(future)
-                yield future.result()
+                if not future.cancelled():
+                    yield future.result()
                 future = self._ended.get_nowait()
         except Empty:
             return
