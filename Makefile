@@ -13,11 +13,12 @@ BASE ?=
 MINUTES ?= 10
 SERVER ?= seaweedfs
 KIND ?= all
+RACE_ROUNDS ?= 1000
 PYTEST_ARGS ?=
 # these tests mostly wait for other processes; each file stays in one process, with a server of its own
 SIDE_BY_SIDE ?= -n 4 --dist loadfile
 
-.PHONY: help demo test test-container lint format type layers unit integration e2e histories oracle bench soak docs clean lock
+.PHONY: help demo test test-container lint format type layers unit integration e2e histories scenarios races oracle bench soak docs clean lock
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -53,7 +54,7 @@ layers: $(VENV)/.test-ready  ## import-linter: imports go down only
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.test-ready  ## tests without a process or a server: seconds
-	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/unit -n 2 $(PYTEST_ARGS)
 
 integration: $(VENV)/.test-ready  ## tests on a real S3 server with real forks
 	$(BIN)/python -m pytest tests/integration $(SIDE_BY_SIDE) $(PYTEST_ARGS)
@@ -63,6 +64,13 @@ e2e: $(VENV)/.test-ready  ## tests of the installed command
 
 histories: $(VENV)/.test-ready  ## histories of runners and users on a bucket in memory and on a real one: always the same
 	$(BIN)/python -m pytest tests/bench $(SIDE_BY_SIDE) $(PYTEST_ARGS)
+
+scenarios: $(VENV)/.test-ready  ## the scenarios and faults of the native engine, each on every server and file system
+	SCENARIO_PLACES=all $(BIN)/python -m pytest tests/integration/test_native_scenarios_*.py \
+		tests/integration/test_native_faults.py $(SIDE_BY_SIDE) $(PYTEST_ARGS)
+
+races: $(VENV)/.test-ready  ## the folder's one door beside writers in tight loops: RACE_ROUNDS=1000
+	RACE_ROUNDS=$(RACE_ROUNDS) $(BIN)/python -m pytest tests/integration/test_files_tree_races.py $(PYTEST_ARGS)
 
 oracle: $(VENV)/.test-ready  ## new histories for MINUTES=10, until one breaks a promise
 	$(BIN)/python -m tests.bench --minutes $(MINUTES)
