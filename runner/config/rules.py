@@ -33,6 +33,7 @@ def findings(numbered: Numbered, settings: Settings, environment: Mapping[str, s
             yield index, "folder", reason
     yield from _overlapping_folders(enabled, places)
     yield from _overlapping_prefixes(enabled, environment)
+    yield from _shared_queues(enabled)
     yield from _logs(settings, enabled, places)
     restart, runtime_dir = settings.supervisor.restart, settings.supervisor.runtime_dir
     if restart.initial_seconds > restart.max_seconds:
@@ -124,6 +125,17 @@ def _overlapping_prefixes(pairs: Numbered, environment: Mapping[str, str]) -> It
                 yield index, "prefix", f"{here} {why}; give each a prefix of its own"
                 break
         buckets[place].append((index, pair))
+
+
+def _shared_queues(pairs: Numbered) -> Iterator[Finding]:
+    """A message is read once: each of two readers would take what the other waits for."""
+    seen: dict[str, int] = {}
+    for index, pair in pairs:
+        if pair.events is not None:
+            other = seen.setdefault(pair.events.rstrip("/"), index)
+            if other != index:
+                why = f"{shown(pair.events)} is the queue of pairs[{other}] too: each would take the other's messages"
+                yield index, "events", f"{why}; give each pair a queue of its own"
 
 
 def _logs(settings: Settings, pairs: Numbered, places: Places) -> Iterator[Finding]:

@@ -147,7 +147,7 @@ class Pair(Frozen):
     events: Annotated[str | None, or_none(its.WEB_ADDRESS)] = Field(
         None,
         description="URL of an SQS queue with S3 notifications (direct, SNS or EventBridge envelope), one queue per "
-        "runner: react to remote changes at once",
+        "pair and runner: react to remote changes at once",
         json_schema_extra=_for("pull, two-way"),
     )
     rescan_seconds: Annotated[float, duration(least=1.0)] = Field(

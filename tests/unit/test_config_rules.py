@@ -146,6 +146,17 @@ def test_prefixes_in_each_other_are_refused_when_one_writes(
     assert "overlaps" in message
 
 
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_queue_of_two_pairs_is_refused(messages: Messages, ending: str) -> None:
+    queue = "events: https://sqs.eu-central-1.amazonaws.com/123456789012/changes"
+    one, two = pair("x", "bucket-1", more=queue), pair("y", "bucket-2", more=f"{queue}{ending}")
+    (message,) = messages(one, two)
+    assert message.startswith("pairs[1].events: ")
+    assert "queue of pairs[0] too" in message
+    assert messages(one, pair("y", "bucket-2", more=f"{queue}-of-y")) == []
+    assert messages(one, f"{two}, enabled: false") == []
+
+
 def test_prefixes_side_by_side_are_fine(messages: Messages) -> None:
     assert messages(pair("x", mode="push", more="prefix: a"), pair("y", mode="push", more="prefix: ab")) == []
 
