@@ -19,6 +19,7 @@ from runner.store.request import Answer, Request
 
 _ABORT_SECONDS = 5.0
 _COMPLETE_SECONDS = 300.0  # of silence: S3 assembles the object before it answers
+_RESULT = "CompleteMultipartUploadResult"
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -70,7 +71,7 @@ class Upload:
             "CompleteMultipartUpload", "POST", self._key, {"uploadId": self._id},
             {"Content-Type": "application/xml"}, _document(parts), idle_seconds=_COMPLETE_SECONDS,
         )  # fmt: skip
-        written = write(self._bucket, request, condition, self._completed)
+        written = write(self._bucket, request, condition, lambda answer: self._completed(answer, condition))
         return self._compared(written, condition.is_ours, size)
 
     def abort(self) -> None:
@@ -80,12 +81,26 @@ class Upload:
         with contextlib.suppress(StoreError):
             self._bucket.conversation.ask(request, lambda: time.monotonic() > deadline)
 
-    def _completed(self, answer: Answer) -> Written:
-        etag = result_text(answer, "CompleteMultipartUploadResult", "ETag").strip('"')
-        if not etag:
-            place = self._bucket.place(self._key)
-            raise ServerFaultError(f"the upload of {place} got {answer.status} but no result: not believed")
-        return Written(etag)
+    def _completed(self, answer: Answer, condition: Condition) -> Written:
+        etag = result_text(answer, _RESULT, "ETag").strip('"')
+        if etag:
+            return Written(etag)
+        place = self._bucket.place(self._key)
+        if result_text(answer, _RESULT, "Key"):
+            return self._overtaken(condition)
+        raise ServerFaultError(f"the upload of {place} got {answer.status} but no result: not believed")
+
+    def _overtaken(self, condition: Condition) -> Written:
+        """A result without an ETag: radosgw says so to one of several who complete the same key at once.
+
+        Raises PreconditionFailedError when somebody else's version stands there, ServerFaultError when nothing came.
+        """
+        now = self._bucket.look(self._key)
+        if now is not None and condition.is_ours(now):
+            return Written(now.etag, now.last_modified)
+        if now is not None and now.etag != condition.expected:
+            raise self._bucket.changed(self._key)
+        raise ServerFaultError(f"the upload of {self._bucket.place(self._key)} got a result but is not there")
 
     def _compared(self, written: Written, is_ours: Callable[[ObjectInfo], bool], size: int) -> Written:
         """With the LastModified of what is there now, if that is ours and as long as what was sent."""

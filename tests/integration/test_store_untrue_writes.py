@@ -93,6 +93,20 @@ def test_complete_with_a_web_page_is_believed_only_by_its_token(client: Client, 
     assert liar.asked[-1][0] == "DELETE"
 
 
+def test_complete_with_an_empty_etag_is_what_the_look_finds(client: Client, liar: Liar) -> None:
+    """radosgw, to one of several who complete the same key at once."""
+    empty = Reply(body=b"<CompleteMultipartUploadResult><Key>k</Key><ETag></ETag></CompleteMultipartUploadResult>")
+    begun = [*ABSENT, BEGUN, PART, PART, empty]
+    liar.replies = [*begun, found(size=NINE_MIB), found(size=NINE_MIB)]
+    assert put_large(client).etag == "e"
+    liar.replies = [*begun, found(token="theirs"), Reply(204)]
+    with pytest.raises(PreconditionFailedError):
+        put_large(client)
+    liar.replies = [*begun, Reply(404), found(), Reply(204)]
+    with pytest.raises(ServerFaultError):
+        put_large(client)
+
+
 def test_complete_that_lost_bytes_is_not_believed(client: Client, liar: Liar) -> None:
     done = Reply(body=b"<CompleteMultipartUploadResult><ETag>&quot;e&quot;</ETag></CompleteMultipartUploadResult>")
     liar.replies = [*ABSENT, BEGUN, PART, PART, done, found(size=5), Reply(204)]
