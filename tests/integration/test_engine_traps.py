@@ -241,7 +241,8 @@ def test_an_approval_that_stays_in_the_config_lets_one_plan_through_and_no_other
     pushing.restart(approve=halted.halt.token)
     assert pushing.sync().deleted_remote == 12
     fill()
-    pushing.sync()
+    filled = pushing.sync()
+    assert (filled.outcome, filled.uploaded) == (Outcome.DONE, 12), filled
     empty()
     again = pushing.sync()
     assert again.outcome is Outcome.HALTED
