@@ -18,7 +18,7 @@ PYTEST_ARGS ?=
 # these tests mostly wait for other processes; each file stays in one process, with a server of its own
 SIDE_BY_SIDE ?= -n 4 --dist loadfile
 
-.PHONY: help demo test test-container lint format type layers unit integration e2e histories scenarios races oracle bench soak docs clean lock
+.PHONY: help demo test test-container lint format type layers unit integration e2e histories scenarios races oracle bench soak sabotage mutation docs clean lock
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -87,6 +87,16 @@ bench: $(VENV)/.bench-ready  ## the figures of docs/benchmarks.md, from one run
 
 soak: $(VENV)/.test-ready  ## random kills with writers at work: MINUTES=10 SERVER=radosgw KIND=two-way
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --server $(SERVER) --kind $(KIND)
+
+sabotage: $(VENV)/.test-ready  ## each safeguard taken away in a copy of the source: some test must notice
+	$(BIN)/python -m tests.sabotage
+
+mutation: $(VENV)/.test-ready  ## mutants of the planner and the brakes, against the unit tests (docs/mutation.md)
+	@test -x $(VENV)-mutation/bin/python || $(PYTHON) -m venv $(VENV)-mutation
+	@$(VENV)-mutation/bin/python -m pip install -qq --disable-pip-version-check -c requirements.lock -e '.[test,mutation]'
+	rm -rf mutants
+	$(VENV)-mutation/bin/python -m mutmut run
+	$(VENV)-mutation/bin/python -m mutmut results
 
 docs: $(VENV)/.test-ready  ## generated pages: docs/configuration.md, docs/status.svg
 	$(BIN)/python -m runner.config.reference > docs/configuration.md

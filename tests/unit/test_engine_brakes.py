@@ -127,3 +127,15 @@ def test_judge_both_says_how_many_changes_and_how_many_are_allowed() -> None:
     assert brake.reason == (
         "60 files would change their content in one pass; max_change allows 25% of 100 remembered files"
     )
+
+
+def test_brakes_say_what_was_seen_and_what_is_allowed() -> None:
+    folder = Deletions(count=12, remembered=40, left=0)
+    listing = Deletions(count=12, remembered=40, left=0, emptied="emptied-listing")
+    many = Deletions(count=30, remembered=40, left=10)
+    said = [judge(plan, Share(share=0.5)) for plan in (folder, listing, many)]
+    assert [brake.reason for brake in said if brake] == [
+        "the folder is empty, but 40 files were there at the last good pass",
+        "the bucket's listing is empty, but 40 files were there at the last good pass",
+        "30 deletions in one pass; max_delete allows 50% of 40 remembered files",
+    ]

@@ -1,5 +1,7 @@
 """What conflict copies are called, and which file they are copies of."""
 
+import time
+
 import pytest
 
 from runner.files.conflict_names import conflict_name, is_conflict_copy
@@ -45,6 +47,34 @@ def test_conflict_name_of_a_long_name_fits_a_name_of_255_bytes(path: str) -> Non
     assert len(copy.rpartition("/")[2].encode()) <= 255
     copy.encode()  # no character was cut in two
     assert is_conflict_copy(copy) is not None
+
+
+def test_conflict_name_tells_the_time_in_utc_wherever_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert name("a") == "a.conflict-20270115T080000Z-h"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"), [("Web.Example.com", "Web-Example-com"), ("-x y-", "x-y"), ("\t", "host"), ("XhX", "XhX")]
+)
+def test_conflict_name_of_a_host_keeps_letters_digits_and_dashes(host: str, expected: str) -> None:
+    assert name("a", host=host) == f"a.conflict-20270115T080000Z-{expected}"
+
+
+@pytest.mark.parametrize(("letters", "is_extension"), [(31, True), (32, False)])
+def test_conflict_name_keeps_an_extension_of_at_most_32_bytes(letters: int, is_extension: bool) -> None:
+    end = "." + "y" * letters
+    mark = ".conflict-20270115T080000Z-h"
+    assert name(f"a{end}") == (f"a{mark}{end}" if is_extension else f"a{end}{mark}")
+
+
+def test_conflict_name_of_a_name_that_is_not_utf8_is_made_all_the_same() -> None:
+    assert name("a\udcff.txt") == "a\udcff.conflict-20270115T080000Z-h.txt"
 
 
 def test_conflict_name_of_a_conflict_copy_does_not_grow() -> None:

@@ -10,7 +10,7 @@ _TEST_ID = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 def test_guarantees_page_names_only_tests_that_exist() -> None:
     named = _TEST_ID.findall((ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8"))
     assert len(named) > 50
-    missing = [f"{path}::{name}" for path, name in named if not _defines(ROOT / path, name)]
+    missing = [f"{path}::{name}" for path, name in named if not defines(ROOT / path, name)]
     assert missing == []
 
 
@@ -19,5 +19,5 @@ def test_guarantees_page_speaks_of_every_known_hazard() -> None:
     assert [number for number in range(1, 15) if not re.search(rf"\*\*D{number}\b", page)] == []
 
 
-def _defines(path: Path, name: str) -> bool:
+def defines(path: Path, name: str) -> bool:
     return path.is_file() and re.search(rf"^def {name}\(", path.read_text(encoding="utf-8"), re.MULTILINE) is not None

@@ -30,6 +30,7 @@ def paired(vanished: list[Row], appeared: list[Row]) -> set[tuple[str, str]]:
         (["x:d/one", "x:d/two"], ["x:e/two", "x:e/one"], {("d/one", "e/one"), ("d/two", "e/two")}),
         (["x:a/one", "x:b/two"], ["x:b/three", "x:a/four"], {("a/one", "a/four"), ("b/two", "b/three")}),
         (["x:a/one", "x:b/two"], ["x:c/two", "x:d/new"], {("b/two", "c/two"), ("a/one", "d/new")}),
+        (["x:a/q/one"], ["x:a/p/two", "x:a/q/three"], {("a/q/one", "a/q/three")}),
         (["a:1", "c:3", "e:5"], ["b:2", "c:4", "f:6"], {("3", "4")}),
     ],
 )

@@ -1,0 +1,1 @@
+"""What happens when a safeguard is taken away: some test must notice."""
