@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from runner.config.settings import Mode
+from runner.engine.native.reconciliation import Reconciliation
 from runner.engine.remote_trash import PLACE
 from runner.model.passes import Halt, Outcome, PassReport, Scope, Work
 from runner.store.door import ObjectInfo, Written
 from runner.store.errors import AccessDeniedError, ServerFaultError
-from tests.bench.fake_s3 import Door, FakeS3, Fault, Kind
+from tests.bench.fake_s3 import Door, FakeS3, Kind
 from tests.bench.histories import fake_world
 from tests.bench.runners import BenchRunner
 from tests.bench.world import Act, World
@@ -112,9 +113,15 @@ def test_listing_that_leaves_an_object_out_deletes_nothing(one: One, monkeypatch
     assert one.runner.files() == one.before
 
 
-def test_file_that_comes_back_after_the_scan_keeps_its_object(one: One) -> None:
+def test_file_that_comes_back_after_the_scan_keeps_its_object(one: One, monkeypatch: pytest.MonkeyPatch) -> None:
     (one.runner.path / "f00").unlink()
-    one.there.arm(Fault("meanwhile", 0, lambda: one.world.act(Act("write", 0, "f00"))))  # while the bucket is listed
+    real = Reconciliation._act
+
+    def act(reconciliation: Reconciliation) -> None:
+        one.world.act(Act("write", 0, "f00"))
+        real(reconciliation)
+
+    monkeypatch.setattr(Reconciliation, "_act", act)
     one.world.sync(0)
     assert one.objects() == set(NAMES)
     assert one.there.objects["f00"].body == (one.runner.path / "f00").read_bytes()
