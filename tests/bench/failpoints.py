@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 from runner.engine.native.memory import Memory
 from runner.files import system_calls
 from runner.model.passes import WHOLE, Trigger, Work
-from tests.bench.fake_s3 import Door, FakeS3
+from tests.bench.fake_door import Door
+from tests.bench.fake_s3 import FakeS3
 from tests.bench.runners import BenchRunner
 
 _CALLS = ("rename", "replace", "link", "symlink", "unlink", "mkdir", "rmdir", "fsync", "fdatasync", "write", "pwrite",

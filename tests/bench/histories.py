@@ -1,191 +1,209 @@
-"""Histories as hypothesis draws them: who does what when, and what goes wrong meanwhile. At rest the oracle speaks."""
+"""Histories drawn from a seed: who does what when, and what goes wrong meanwhile. At rest the oracle speaks.
 
+Few names, and most steps about the name that somebody else touched last: what never meets proves nothing.
+"""
+
+import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
+from unittest import mock
 
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-
-from runner.config.settings import Mode, Pair
-from runner.model.passes import Scope, Work
-from tests.bench.fake_s3 import Clock, FakeS3, Fault, Kind
+from runner.config.settings import EmptyFolders, Mode, Pair
+from runner.engine import brakes
+from runner.engine.native import downloading, uploading
+from runner.model.passes import Scope
+from tests.bench.fake_s3 import Clock, FakeS3, Kind
+from tests.bench.faults import Moment
 from tests.bench.runners import BenchRunner, FakeServer
+from tests.bench.steps import Clear, Meanwhile, Memory, Pass, Restart, Step, Trouble, Wait, take, without_each
 from tests.bench.world import BUCKET, Act, World
 from tests.integration.native_engine import make_pair
 
-FILES = ("a", "b.txt", "d/a", "d/e/c", "g/c")
-PATHS = (*FILES, "d", "d/e", "g", "a/x")  # folders, and a name that is a file elsewhere
-RUNNERS = 4
-VERBS = ("write", "write", "append", "twin", "empty", "remove", "rename", "mkdir", "chmod", "link", "hold", "let-go")
-FAULTS = ("lost", "conflict", "storm", "garbled", "short")
-
-numbers = st.integers(0, RUNNERS - 1)
-acts = st.builds(
-    Act, st.sampled_from(VERBS), st.integers(BUCKET, RUNNERS - 1), st.sampled_from(PATHS), st.sampled_from(PATHS)
-)
-afters = st.integers(0, 12)
-kinds = st.builds(
-    Kind,
-    st.sampled_from(["bytes", "tree", "none"]),
-    st.sampled_from(["off", "enabled", "suspended", "unknown"]),
-    st.sampled_from(["md5", "multipart", "opaque"]),
-    st.booleans(),
-    st.booleans(),
-)
-settings_of_all = st.fixed_dictionaries(
-    {
-        "prefix": st.sampled_from(["", "p/"]),
-        "remote_trash": st.sampled_from(["auto", "all"]),
-        "permissions": st.booleans(),
-        "accept_unsafe_server": st.just(True),
-    }
-)
-settings_of_one = st.fixed_dictionaries(
-    {
-        "conflict": st.sampled_from(["keep-both", "keep-both", "newest", "local", "remote"]),
-        "first_pass": st.sampled_from(["union", "union", "bucket", "folder"]),
-        "delete": st.booleans(),
-    }
-)
-modes = st.one_of(
-    st.lists(st.just(Mode.TWO_WAY), min_size=1, max_size=RUNNERS),
-    st.lists(st.sampled_from([Mode.TWO_WAY, Mode.PULL]), min_size=1, max_size=RUNNERS),
-    st.lists(st.sampled_from([Mode.TWO_WAY, Mode.PULL]), max_size=2).map(lambda rest: [Mode.PUSH, *rest]),
-)
-
-
+PATHS = ("a", "b.txt", "d/a", "d/e/c", "d", "d/e", "a/x", "g/c")  # files, folders, and both by one name
+VERBS = ("write", "write", "save", "save", "append", "twin", "empty", "remove", "remove", "rename", "mkdir", "chmod",
+         "link", "hold", "let-go")  # fmt: skip
+MODES = ((Mode.TWO_WAY,), (Mode.TWO_WAY,), (Mode.TWO_WAY, Mode.PULL), (Mode.PUSH, Mode.PULL))
+FILTERS: tuple[tuple[str, ...], ...] = ((), (), ("d/*",), ("a",))
+TROUBLES: Any = ("lost", "conflict", "storm", "garbled", "short", "unreadable", "kill", "kill", "stop")
+MOMENTS: tuple[Moment, ...] = ("meanwhile", "meanwhile", "at-put", "at-delete", "at-rename", "at-row")
 Pairs = list[tuple[Mode, dict[str, Any]]]
+Make = Callable[[Path, Kind, Pairs], World]
 
 
-class Histories(RuleBasedStateMachine):
-    """On the bucket in memory. A subclass may put another one in its place."""
+class History(NamedTuple):
+    kind: Kind
+    pairs: Pairs
+    steps: tuple[Step, ...]
 
-    place: ClassVar[str] = "/dev/shm"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.world: World | None = None
-        self.root = Path(tempfile.mkdtemp(prefix="bench-", dir=self.place))
+class Drawing:
+    """One history from one seed. scenes: each some acts, what happens in the middle of a pass, and the pass."""
 
-    @initialize(
-        kind=kinds,
-        modes=modes,
-        shared=settings_of_all,
-        own=st.lists(settings_of_one, min_size=RUNNERS, max_size=RUNNERS),
-    )
-    def begin(self, kind: Kind, modes: list[Mode], shared: dict[str, Any], own: list[dict[str, Any]]) -> None:
-        self.world = self.make(kind, [(mode, shared | values) for mode, values in zip(modes, own, strict=False)])
+    def __init__(self, seed: int, scenes: int) -> None:
+        self.random = random.Random(seed)
+        self.paths = self.random.sample(PATHS, self.random.randint(2, 5))
+        self.hot = self.paths[0]
+        self.pairs = self._pairs()
+        self.kind = self._kind()
+        self._scenes = scenes
 
-    def make(self, kind: Kind, pairs: Pairs) -> World:
-        return fake_world(self.root, kind, pairs)
+    def history(self) -> History:
+        first: list[Step] = [*self._acts(3), *self._passes()] if self._maybe(0.8) else []
+        scenes = [step for _ in range(self._scenes) for step in self._scene()]
+        return History(self.kind, self.pairs, (*first, *scenes))
 
-    def teardown(self) -> None:
-        try:
-            if self.world is not None:
-                try:
-                    self.world.oracle.check()
-                finally:
-                    self.world.close()
-        finally:
-            shutil.rmtree(self.root)
+    def _pairs(self) -> Pairs:
+        one = self.random
+        shared = {
+            "prefix": one.choice(["", "p/"]), "remote_trash": one.choice(["auto", "all"]),
+            "permissions": self._maybe(0.7), "accept_unsafe_server": True,
+            "empty_folders": one.choice([EmptyFolders.INDEX_OBJECT] * 3 + [EmptyFolders.INDEX_FILE]),
+        }  # fmt: skip
+        modes = one.choice(MODES)
+        plain = self._maybe(0.6)
+        return [
+            (self._mode(number, modes), shared | {
+                "conflict": "keep-both" if plain else one.choice(["newest", "local", "remote"]),
+                "first_pass": "union" if plain else one.choice(["bucket", "folder"]),
+                "delete": self._maybe(0.5),
+            }) for number in range(one.choice([1, 2, 2, 2, 3, 4]))
+        ]  # fmt: skip
 
-    # ── users ──
+    def _mode(self, number: int, modes: tuple[Mode, ...]) -> Mode:
+        """One push at most: two that write one bucket are no promise."""
+        if Mode.PUSH in modes:
+            return self.random.choice([Mode.PULL, Mode.TWO_WAY]) if number else Mode.PUSH
+        return self.random.choice(modes)
 
-    @rule(act=acts)
-    def user(self, act: Act) -> None:
-        self._world.act(self._fitting(act))
+    def _kind(self) -> Kind:
+        one = self.random
+        return Kind(
+            one.choice(["bytes", "tree", "none"]),
+            one.choice(["off", "off", "enabled", "suspended", "unknown"]),
+            one.choice(["md5", "multipart", "opaque"]),
+            conditions=self._maybe(0.8),
+            fraction=self._maybe(0.5),
+        )
 
-    @rule(acts=st.lists(acts, min_size=2, max_size=5))
-    def users(self, acts: list[Act]) -> None:
-        for act in acts:
-            self.user(act)
+    def _maybe(self, share: float) -> bool:
+        return self.random.random() < share
 
-    @rule(seconds=st.sampled_from([0.3, 1.1, 61.0, 3600.0]))
-    def wait(self, seconds: float) -> None:
-        self._world.clock.sleep(seconds)
+    def _number(self) -> int:
+        return self.random.randrange(len(self.pairs))
 
-    # ── runners ──
+    def _after(self, at: Moment = "meanwhile") -> int:
+        return int(self.random.expovariate(0.12 if at == "meanwhile" else 1.0))
 
-    @rule(number=numbers)
-    def full(self, number: int) -> None:
-        self._world.sync(self._one(number))
+    def _act(self) -> Act:
+        if self._maybe(0.3):
+            self.hot = self.random.choice(self.paths)
+        verb, side = self.random.choice(VERBS), self.random.randint(BUCKET, len(self.pairs) - 1)
+        return Act(verb, side, self.hot, self.random.choice(self.paths) if verb == "rename" else "")
 
-    @rule()
-    def all_full(self) -> None:
-        for number in range(len(self._world.runners)):
-            self._world.sync(number)
+    def _acts(self, most: int) -> list[Act]:
+        return [self._act() for _ in range(self.random.randint(1, most))]
 
-    @rule(number=numbers)
-    def local(self, number: int) -> None:
-        self._world.sync(self._one(number), Work(Scope.LOCAL))
+    def _pass(self) -> Pass:
+        scope = self.random.choice([Scope.FULL, Scope.FULL, Scope.FULL, Scope.LOCAL, Scope.PATHS, Scope.KEYS])
+        return Pass(self._number(), scope, tuple(self.paths[:2]) if self._maybe(0.5) else ())
 
-    @rule(number=numbers, wrong=st.frozensets(st.sampled_from(PATHS), max_size=3), all_of_them=st.booleans())
-    def paths(self, number: int, wrong: frozenset[str], all_of_them: bool) -> None:
-        touched = self._world.touched[self._one(number)]
-        named = frozenset(touched) if all_of_them else frozenset(sorted(touched)[::2]) | wrong
-        touched.clear()
-        self._world.sync(self._one(number), Work(Scope.PATHS, named))
+    def _passes(self) -> list[Pass]:
+        return [Pass(number) for number in range(len(self.pairs))]
 
-    @rule(number=numbers, wrong=st.frozensets(st.sampled_from(PATHS), max_size=2))
-    def by_keys(self, number: int, wrong: frozenset[str]) -> None:
-        keys = self._world.keys | {self._world.prefix + path for path in wrong}
-        self._world.sync(self._one(number), Work(Scope.KEYS, frozenset(), frozenset(keys)))
+    def _clash(self) -> Iterator[Step]:
+        """Two who mean the same name in the same moment, or a pass that is misled about it."""
+        number, path = self._number(), self.hot
+        if self._maybe(0.5):
+            yield from (Act("write", number, path), Pass(number))
+        save, gone = Act("save", number, path), Act("remove", number, path)
+        save_there, gone_there = Act("save", BUCKET, path), Act("remove", BUCKET, path)
+        clashes: tuple[tuple[Step, ...], ...] = (
+            (gone, Meanwhile(0, (save_there,), "at-delete")), (save, Meanwhile(0, (save_there,), "at-put")),
+            (save_there, Meanwhile(0, (save,), "at-rename")), (save_there, Meanwhile(1, (save,), "at-rename")),
+            (gone_there, Meanwhile(0, (save,), "at-rename")), (gone_there, save), (save, save_there),
+            (gone, Trouble("kill", 0, number, "at-delete")), (save_there, Trouble("kill", 0, number, "at-row")),
+            (Trouble("unreadable", self.random.randrange(3)),), (Trouble("short", self.random.randrange(2)),),
+        )  # fmt: skip
+        yield from self.random.choice(clashes)
+        yield Pass(number)
 
-    @rule(number=numbers)
-    def restart(self, number: int) -> None:
-        self._world.runners[self._one(number)].restart()
-
-    @rule(number=numbers, then=st.sampled_from(["save", "lose", "restore"]))
-    def memory(self, number: int, then: str) -> None:
-        runner = self._world.runners[self._one(number)]
-        if then == "save":
-            runner.save_memory()
+    def _scene(self) -> Iterator[Step]:
+        if self._maybe(0.4):
+            yield from self._clash()
             return
-        self._world.oracle.forgetful()
-        runner.restore_memory({} if then == "lose" else None)
+        yield from self._acts(3)
+        if self._maybe(0.25):
+            yield self._rare()
+        if self._maybe(0.2):
+            at = self.random.choice(MOMENTS)
+            yield Trouble(self.random.choice(TROUBLES), self._after(at), self._number(), at)
+        if self._maybe(0.6):
+            meanwhile: list[Step] = list(self._acts(2))
+            if self._maybe(0.3):
+                meanwhile.append(self._pass())
+            at = self.random.choice(MOMENTS)
+            yield Meanwhile(self._after(at), tuple(meanwhile), at)
+        yield from self._passes() if self._maybe(0.25) else [self._pass()]
 
-    # ── what goes wrong, and what happens in the middle of a pass ──
+    def _rare(self) -> Step:
+        number = self._number()
+        steps: tuple[Step, ...] = (
+            Wait(self.random.choice([0.3, 1.1, 61.0, 3600.0])), Restart(number, self.random.choice(FILTERS)),
+            Memory(number, "save"), Memory(number, "lose"), Memory(number, "restore"), Clear(number), Clear(BUCKET),
+        )  # fmt: skip
+        return self.random.choice(steps)
 
-    @rule(name=st.sampled_from(FAULTS), after=afters)
-    def fault(self, name: Any, after: int) -> None:
-        self._world.bucket.arm(Fault(name, after))
 
-    @rule(after=afters, acts=st.lists(acts, min_size=1, max_size=3))
-    def user_meanwhile(self, after: int, acts: list[Act]) -> None:
-        self._meanwhile(after, lambda: self.users(acts))
+def drawn(seed: int, scenes: int = 5) -> History:
+    return Drawing(seed, scenes).history()
 
-    @rule(after=afters, number=numbers)
-    def runner_meanwhile(self, after: int, number: int) -> None:
-        self._meanwhile(after, lambda: self.full(number))
 
-    @rule(after=afters, number=numbers)
-    def kill(self, after: int, number: int) -> None:
-        self._world.kill(self._one(number), after)
+def run(history: History, make: Make | None = None, place: str = "/dev/shm") -> None:
+    """Raises AssertionError where a promise is broken, and whatever an engine raises."""
+    root = Path(tempfile.mkdtemp(prefix="bench-", dir=place))
+    try:
+        with _small():
+            world = (make or fake_world)(root, history.kind, history.pairs)
+            try:
+                take(world, history.steps)
+                world.oracle.check()
+            finally:
+                world.close()
+    finally:
+        shutil.rmtree(root)
 
-    @rule(after=afters, number=numbers)
-    def stop(self, after: int, number: int) -> None:
-        runner = self._world.runners[self._one(number)]
-        self._meanwhile(after, lambda: setattr(runner, "stop", runner.in_pass))
 
-    # ── how ──
+def failure(history: History, make: Make | None = None) -> Exception | None:
+    try:
+        run(history, make)
+    except Exception as error:
+        return error
+    return None
 
-    @property
-    def _world(self) -> World:
-        assert self.world is not None
-        return self.world
 
-    def _one(self, number: int) -> int:
-        return number % len(self._world.runners)
+def shrunk(history: History, make: Make | None = None) -> History:
+    """A failing history without the steps that it does not need."""
 
-    def _fitting(self, act: Act) -> Act:
-        return act if act.side == BUCKET else act._replace(side=self._one(act.side))
+    def fails(steps: tuple[Step, ...]) -> bool:
+        return failure(history._replace(steps=steps), make) is not None
 
-    def _meanwhile(self, after: int, action: Callable[[], None]) -> None:
-        self._world.bucket.arm(Fault("meanwhile", after, action))
+    return history._replace(steps=without_each(history.steps, fails))
+
+
+@contextmanager
+def _small() -> Iterator[None]:
+    """Brakes and large objects for folders of five files of eight bytes."""
+    with (
+        mock.patch.object(brakes, "COUNTS_FROM", 3),
+        mock.patch.object(uploading, "GULP_BYTES", 12),
+        mock.patch.object(downloading, "GULP_BYTES", 12),
+    ):
+        yield
 
 
 def fake_world(root: Path, kind: Kind, pairs: Pairs) -> World:

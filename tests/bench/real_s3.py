@@ -2,16 +2,20 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
+
+from botocore.exceptions import ClientError
 
 from demo import seaweedfs
 from runner.engine.interface import Surroundings
 from runner.engine.native.server import Server
 from runner.store.client import Client
 from runner.store.credentials import Credentials
-from tests.bench.fake_s3 import Clock, Faults, Kind
-from tests.bench.histories import Histories, Pairs, pair_of
+from tests.bench.fake_s3 import Clock, Kind
+from tests.bench.faults import Faults, Moment
+from tests.bench.histories import Make, Pairs, pair_of
 from tests.bench.runners import BenchRunner
 from tests.bench.world import World
 from tests.witness import make_bucket, s3
@@ -39,6 +43,7 @@ class RealS3(Faults):
         self.server = server
         self.name = name
         self.kept: list[bytes] = []
+        self.unseen: set[bytes] = set()
         self._s3 = s3(server.endpoint_url)
 
     def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
@@ -57,7 +62,12 @@ class RealS3(Faults):
         return answer["Body"].read(), answer["Metadata"]
 
     def version(self, key: str, etag: str) -> bytes | None:
-        raise LookupError("it forgets what was replaced")
+        """None also where it was replaced since."""
+        try:
+            answer = self._s3.get_object(Bucket=self.name, Key=key, IfMatch=f'"{etag}"')
+        except ClientError:
+            return None
+        return cast(bytes, answer["Body"].read())
 
 
 class RealServer(Server):
@@ -78,6 +88,11 @@ class RealServer(Server):
         return self._bucket.server.endpoint_url
 
 
+_MOMENTS: dict[str, tuple[Moment, ...]] = {
+    "put_small": ("at-put",), "copy": ("at-put",), "set_metadata": ("at-put",), "delete": ("at-delete",),
+}  # fmt: skip
+
+
 class _Disturbed:
     """A client before whose calls users act."""
 
@@ -87,27 +102,25 @@ class _Disturbed:
 
     def __getattr__(self, name: str) -> Any:
         if name in {"head", "list", "get_small", "put_small", "copy", "set_metadata", "delete"}:
-            self._faults.fault_now({"meanwhile"})
+            self._faults.fault_now({"meanwhile", *_MOMENTS.get(name, ())})
         return getattr(self._client, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         setattr(self._client, name, value)
 
 
-def histories_on(server: seaweedfs.Server) -> type[Histories]:
-    """The state machine, each history on a fresh bucket of this server."""
+def world_on(server: seaweedfs.Server) -> Make:
+    """Makes worlds, each on a fresh bucket of this server."""
 
-    class OnServer(Histories):
-        def make(self, kind: Kind, pairs: Pairs) -> World:
-            bucket = RealS3(server, make_bucket(server, f"h-{uuid4().hex[:12]}"))
-            runners = [
-                BenchRunner(
-                    pair_of(self.root, number, *pair, bucket=bucket.name),
-                    RealClock(),
-                    lambda around: RealServer(around, bucket),
-                )
-                for number, pair in enumerate(pairs)
-            ]
-            return World(bucket, RealClock(), runners, runners[0].pair.prefix)
+    def make(root: Path, kind: Kind, pairs: Pairs) -> World:
+        del kind  # it is what it is
+        bucket = RealS3(server, make_bucket(server, f"h-{uuid4().hex[:12]}"))
+        runners = [
+            BenchRunner(
+                pair_of(root, number, *pair, bucket=bucket.name), RealClock(), lambda around: RealServer(around, bucket)
+            )
+            for number, pair in enumerate(pairs)
+        ]
+        return World(bucket, RealClock(), runners, runners[0].pair.prefix)
 
-    return OnServer
+    return make

@@ -14,7 +14,8 @@ from runner.model.passes import Requests
 from runner.store.capabilities import Capabilities
 from runner.store.client import Client
 from runner.wire.channel import Channel
-from tests.bench.fake_s3 import Door, FakeS3
+from tests.bench.fake_door import Door
+from tests.bench.fake_s3 import FakeS3
 from tests.integration.native_engine import Runner
 
 DATABASE = ("state.db", "state.db-wal", "state.db-shm")
@@ -33,7 +34,11 @@ class InLine(Executor):
 
 
 class Killed(BaseException):
-    """What a runner dies of in the middle of a pass."""
+    """What a runner dies of in the middle of a pass. memory: its files, as they were then."""
+
+    def __init__(self, memory: dict[str, bytes]) -> None:
+        super().__init__()
+        self.memory = memory
 
 
 class FakeServer(Server):
@@ -77,7 +82,7 @@ class BenchRunner(Runner):
         self._clock = clock
         self._serve = serve
         self._saved: dict[str, bytes] = {}
-        self.in_pass = self.will_die = False
+        self.in_pass = False
         super().__init__(pair, connect)
 
     def _surroundings(self) -> Surroundings:
@@ -94,11 +99,13 @@ class BenchRunner(Runner):
     def memory(self) -> Memory:
         return Memory.open_read_only(self.path / ".runner" / DATABASE[0])
 
-    def save_memory(self) -> dict[str, bytes]:
-        """As it is on disk now; also what `restore_memory` takes when it is told nothing else."""
+    def memory_on_disk(self) -> dict[str, bytes]:
         place = self.path / ".runner"
-        self._saved = {name: (place / name).read_bytes() for name in DATABASE if (place / name).exists()}
-        return self._saved
+        return {name: (place / name).read_bytes() for name in DATABASE if (place / name).exists()}
+
+    def save_memory(self) -> None:
+        """What `restore_memory` takes when it is told nothing else."""
+        self._saved = self.memory_on_disk()
 
     def restore_memory(self, saved: dict[str, bytes] | None = None) -> None:
         """An older one ({}: none), as after a backup or a kill before the rows were written."""

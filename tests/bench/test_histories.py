@@ -1,16 +1,14 @@
 """Histories on the bucket in memory: always the same ones, so that `make test` means the same everywhere."""
 
-from hypothesis import HealthCheck, settings
+import pytest
 
-from tests.bench.histories import Histories
+from tests.bench.histories import drawn, run
 
-TestHistories = Histories.TestCase
-TestHistories.settings = settings(
-    max_examples=60,
-    stateful_step_count=20,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+
+@pytest.mark.parametrize("first", range(0, 200, 25))
+def test_histories_hold(first: int) -> None:
+    for seed in range(first, first + 25):
+        try:
+            run(drawn(seed))
+        except Exception as error:
+            raise AssertionError(f"python -m tests.bench --seed {seed} --scenes 5: {error!r}") from error

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from runner.config.settings import Mode
-from tests.bench.fake_s3 import Door, Fault, Kind
+from tests.bench.fake_door import Door
+from tests.bench.fake_s3 import Kind
+from tests.bench.faults import Fault
 from tests.bench.histories import fake_world
 from tests.bench.world import BUCKET, Act, World
 
@@ -27,7 +29,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def write_while_a_uploads(world: World) -> None:
     """A stranger's value over the one that A's runner has listed: nobody but its writer has seen it."""
     world.act(Act("write", A, "a"))
-    world.bucket.arm(Fault("meanwhile", 1, lambda: world.act(Act("write", BUCKET, "a"))))
+    world.bucket.arm(Fault("at-put", 0, lambda: world.act(Act("write", BUCKET, "a"))))
     world.sync(A)
 
 

@@ -13,7 +13,8 @@ from runner.engine.remote_trash import PLACE
 from runner.model.passes import Halt, Outcome, PassReport, Scope, Work
 from runner.store.door import ObjectInfo, Written
 from runner.store.errors import AccessDeniedError, ServerFaultError
-from tests.bench.fake_s3 import Door, FakeS3, Kind
+from tests.bench.fake_door import Door
+from tests.bench.fake_s3 import FakeS3, Kind
 from tests.bench.histories import fake_world
 from tests.bench.runners import BenchRunner
 from tests.bench.world import Act, World

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,24 +28,31 @@ class Tree(NamedTuple):
     @staticmethod
     def of(root: Path) -> "Tree":
         found = Tree({}, {})
-        for path in sorted(_below(root)):
-            name, state = path.relative_to(root).as_posix(), path.lstat()
-            found.stamps[name] = (state.st_ino, state.st_mode, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-            if stat.S_ISLNK(state.st_mode):
-                found.items[name] = Item("link", os.readlink(path).encode(), None)
-            elif stat.S_ISREG(state.st_mode):
-                found.items[name] = Item("file", path.read_bytes(), state.st_mode & 0o777)
-            elif not any(path.iterdir()):
-                found.items[name] = Item("folder", b"", None)
+        _look(root.as_posix(), "", found)
         return found
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.name != ".runner":
-            yield path
-            if path.is_dir() and not path.is_symlink():
-                yield from _below(path)
+def _look(folder: str, above: str, found: Tree) -> bool:
+    """False for an empty one. With names and not with Paths: this is asked before and after every pass."""
+    is_full = False
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda each: each.name):
+            if entry.name == ".runner" and not above:
+                continue
+            name, state = f"{above}{entry.name}", entry.stat(follow_symlinks=False)
+            found.stamps[name] = (state.st_ino, state.st_mode, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+            if entry.name == INDEX_NAME and not state.st_size:
+                continue
+            is_full = True
+            if entry.is_symlink():
+                found.items[name] = Item("link", os.readlink(entry.path).encode(), None)
+            elif entry.is_dir():
+                if not _look(entry.path, f"{name}/", found):
+                    found.items[name] = Item("folder", b"", None)
+            else:
+                with open(entry.path, "rb") as file:
+                    found.items[name] = Item("file", file.read(), state.st_mode & 0o777)
+    return is_full
 
 
 def tree_of_bucket(objects: Contents, prefix: str) -> dict[str, Item]:

@@ -1,22 +1,25 @@
 """A small world to break: runners with real folders, users on every side who write values that never come twice.
 
 One thread, one clock. Users tell the oracle what they wrote and what they had before their eyes when they replaced it.
-A user's act, or another runner's whole pass, may be armed to happen in the middle of a pass.
+A user's act, or another runner's whole pass, may be armed to happen in the middle of a pass: before a request, before
+a look at the folder, in the instant before a rename.
 """
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from runner.files.scan import INDEX_NAME
 from runner.model.passes import WHOLE, PassReport, Trigger, Work
-from tests.bench.fake_s3 import Clock, Fault
+from tests.bench.disturbed import Disturbed
+from tests.bench.fake_s3 import Clock
+from tests.bench.faults import Fault, FaultName, Moment
 from tests.bench.oracle import Oracle
 from tests.bench.runners import BenchRunner, Killed
-from tests.bench.trees import Contents, Tree
+from tests.bench.trees import Contents, Tree, tree_of_bucket
 
 BUCKET = -1  # the side of those who write into the bucket by other means
 
@@ -25,6 +28,7 @@ class Bucket(Protocol):
     """What a stranger can do with the bucket, and what the oracle may ask. remembers: it knows every version it had."""
 
     kept: list[bytes]
+    unseen: set[bytes]
     remembers: bool
 
     def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> object: ...
@@ -33,12 +37,13 @@ class Bucket(Protocol):
     def version(self, key: str, etag: str) -> bytes | None: ...
     def arm(self, fault: Fault) -> None: ...
     def calm(self) -> None: ...
+    def fault_now(self, suits: set[FaultName]) -> FaultName | None: ...
 
 
 class Act(NamedTuple):
     """What a user does. side: a runner's number, or BUCKET. other: where a rename goes to."""
 
-    verb: str  # write | empty | twin | append | remove | rename | mkdir | chmod | link | hold | let-go
+    verb: str  # write | save | empty | twin | append | remove | rename | mkdir | chmod | link | hold | let-go
     side: int
     path: str
     other: str = ""
@@ -54,7 +59,10 @@ class World:
         self.touched: list[set[str]] = [set() for _ in runners]
         self.keys: set[str] = set()
         self._held: dict[tuple[int, str], int] = {}
+        self.acts = 0
         self._count = 0
+        self._inside: list[int] = []  # passes, the innermost last
+        self._disturbed = Disturbed(bucket.fault_now)
 
     # ── runners ──
 
@@ -64,31 +72,36 @@ class World:
         if runner.in_pass:
             return None
         self.clock.sleep(0.005)
-        before = runner.save_memory() if runner.will_die else {}
+        look = self.oracle.before_pass(number)
         runner.in_pass = True
+        self._inside.append(number)
+        report = None
         try:
             report = runner.engine.run_pass(Trigger.REQUEST, work)
-        except Killed:
-            runner.restore_memory(before)
-            self.oracle.forgetful()
-            return None
+        except Killed as death:
+            runner.restore_memory(death.memory)
         finally:
-            runner.in_pass = runner.will_die = False
-        if report.halt is not None:
+            self._inside.pop()
+            runner.in_pass = False
+        self.oracle.after_pass(number, look, report, work.scope)
+        self.acts += 1
+        if report is not None and report.halt is not None:
             runner.token = report.halt.token
         self.oracle.check_memory(number)
         return report
 
-    def kill(self, number: int, after: int) -> None:
-        """In its next pass, at that request; no row of that pass reaches its memory."""
+    def kill(self, number: int, after: int, at: Moment = "meanwhile") -> None:
+        """In its next pass, at that request, look or rename; its memory is left as it is on disk at that moment."""
         runner = self.runners[number]
-        runner.will_die = True
 
         def die() -> None:
-            if runner.in_pass:
-                raise Killed
+            if self._inside[-1:] == [number]:
+                raise Killed(runner.memory_on_disk())
 
-        self.bucket.arm(Fault("meanwhile", after, die))
+        self.meanwhile(after, die, at)
+
+    def meanwhile(self, after: int, action: Callable[[], None], at: Moment = "meanwhile") -> None:
+        self.bucket.arm(Fault(at, after, action))
 
     def calm(self) -> None:
         """Users and faults come to rest."""
@@ -96,24 +109,32 @@ class World:
             self.act(Act("let-go", side, path))
         self.bucket.calm()
         for runner in self.runners:
-            runner.will_die = runner.stop = False
+            runner.stop = False
 
     def close(self) -> None:
         self.calm()
         for runner in self.runners:
             runner.close()
+        self._disturbed.close()
 
     # ── users ──
 
     def act(self, act: Act) -> None:
         """What cannot be done (no such file, a folder in the way) is left."""
         self.clock.sleep(0.003)
+        self.acts += 1
         with suppress(OSError):
             if act.side == BUCKET:
                 self._act_there(act, self.prefix + act.path)
             else:
                 self.touched[act.side].update({act.path, act.other} - {""})
                 self._act_here(act, self.runners[act.side].path)
+
+    def paths(self, side: int) -> list[str]:
+        """Of the files and links there."""
+        if side == BUCKET:
+            return sorted(tree_of_bucket(self.bucket.contents(), self.prefix))
+        return sorted(Tree.of(self.runners[side].path).items)
 
     def _value(self) -> bytes:
         self._count += 1
@@ -123,7 +144,7 @@ class World:
         self.keys.add(key)
         objects = self.bucket.contents()
         seen = objects[key][0] if key in objects else None
-        if act.verb in {"write", "twin", "append"}:
+        if act.verb in {"write", "save", "twin", "append"}:
             value = self.oracle.last if act.verb == "twin" else self._value()
             self.oracle.wrote((seen or b"") + value if act.verb == "append" else value, seen)
             self.bucket.put(key, self.oracle.last)
@@ -141,7 +162,7 @@ class World:
 
     def _act_here(self, act: Act, root: Path) -> None:
         path = root / act.path
-        if act.verb in {"write", "empty", "twin", "append", "link", "hold"}:
+        if act.verb in {"write", "save", "empty", "twin", "append", "link", "hold"}:
             self._write(act, path)
         elif act.verb == "let-go":
             held = self._held.pop((act.side, act.path), None)
@@ -162,10 +183,13 @@ class World:
         if path.is_dir():
             return
         seen = content(path)
-        if act.verb == "link":
+        if act.verb in {"link", "save"}:  # as editors do: a new one beside it takes the name
             value = self._value().strip()
             beside = path.with_name(f"{path.name}.new")
-            beside.symlink_to(value.decode())
+            if act.verb == "link":
+                beside.symlink_to(value.decode())
+            else:
+                beside.write_bytes(value)
             self._let_go_of(path)
             beside.replace(path)
             self.oracle.wrote(value, seen)
@@ -173,7 +197,8 @@ class World:
         if path.is_symlink():
             path.unlink()
         value = self.oracle.last if act.verb == "twin" else b"" if act.verb == "empty" else self._value()
-        flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if act.verb in {"append", "hold"} else os.O_TRUNC)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK  # who would wait for a lease's end comes later
+        flags |= os.O_APPEND if act.verb in {"append", "hold"} else os.O_TRUNC
         held = self._held.get((act.side, act.path))
         fd = os.open(path, flags, 0o644) if held is None else held
         where = Path(f"/proc/self/fd/{fd}")  # what is held may have another name by now

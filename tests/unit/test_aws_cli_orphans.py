@@ -9,7 +9,8 @@ import pytest
 from runner.config.settings import Mode
 from runner.engine.aws_cli import orphans
 from runner.engine.remote_trash import Keeper
-from tests.bench.fake_s3 import Clock, Door, FakeS3, Kind
+from tests.bench.fake_door import Door
+from tests.bench.fake_s3 import Clock, FakeS3, Kind
 from tests.integration.native_engine import make_pair
 
 NOW = 1_800_000_000.0

@@ -1,0 +1,233 @@
+"""One runner's client of the bucket in memory, put in at the door, so that histories can be tried by the thousand.
+
+At this level a lost answer is what is left when even the look that settles it failed. A server that ignores conditions
+is one whose store looks before it writes: what comes between the look and the write is overwritten unseen.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal
+
+from runner.model.passes import Requests
+from runner.store.capabilities import NOTHING, Capabilities, Versioning
+from runner.store.conditions import TOKEN
+from runner.store.door import ContentHeaders, ObjectInfo, Written
+from runner.store.errors import (
+    NoSuchKeyError,
+    ObjectTooLargeError,
+    PreconditionFailedError,
+    ServerFaultError,
+    SourceChangedError,
+    StoppedError,
+    ThrottledError,
+    UnprovenListingError,
+)
+from tests.bench.fake_s3 import FakeS3, Stored
+from tests.bench.faults import FaultName
+
+_PAGE = 3
+_ORDERS: Mapping[str, Callable[[str], bytes]] = {
+    "bytes": lambda key: key.encode(),
+    "tree": lambda key: key.replace("/", "\0").encode(),
+    "none": lambda key: hashlib.md5(key.encode()).digest(),
+}
+
+
+class Door:
+    """door.ObjectStore of one runner. should_stop: as a client's."""
+
+    def __init__(self, bucket: FakeS3, should_stop: Callable[[], bool]) -> None:
+        self.capabilities: Capabilities = NOTHING
+        self.requests = Requests()
+        self.endpoint_url: str | None = "http://fake"
+        self.lists_in_byte_order: bool | None = None
+        self._bucket = bucket
+        self._should_stop = should_stop
+
+    def close(self) -> None: ...
+
+    @contextmanager
+    def _request(self, cost: Requests, *suits: FaultName) -> Iterator[FaultName | None]:
+        """One request: what goes wrong with it goes wrong here, before it or after it was carried out."""
+        if self._should_stop():
+            raise StoppedError("asked to stop")
+        self.requests += cost
+        fault = self._bucket.fault_now({"storm", "meanwhile", *suits})
+        if self._bucket.storm > 0:
+            self._bucket.storm -= 1
+            raise ThrottledError("slow down", status=503, code="SlowDown")
+        if fault == "conflict":
+            raise PreconditionFailedError("another request is under way", status=409)
+        yield fault
+        if fault == "lost":
+            raise ServerFaultError("no answer came", status=500)
+
+    # ── reading ──
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Page by page: what is written meanwhile may be on a later one, as with the real thing."""
+        order = _ORDERS[self._bucket.kind.order]
+        last = b""
+        while True:
+            with self._request(Requests(lists=1), "garbled", "short") as fault:
+                keys = sorted((key for key in self._bucket.objects if key.startswith(prefix)), key=order)
+            if fault == "garbled":
+                raise UnprovenListingError("HTML came")
+            page = [key for key in keys if order(key) > last][:_PAGE]
+            yield from [self._info(key, listed=True) for key in page[: 1 if fault else _PAGE]]
+            if fault:
+                raise UnprovenListingError("it ends in the middle")
+            if len(page) < _PAGE:
+                self.lists_in_byte_order = self._bucket.kind.order == "bytes"
+                return
+            last = order(page[-1])
+
+    def head(self, key: str) -> ObjectInfo | None:
+        with self._request(Requests(gets=1)):
+            return self._info(key) if key in self._bucket.objects else None
+
+    def get_small(self, key: str, *, max_bytes: int, etag: str | None) -> tuple[ObjectInfo, bytes]:
+        with self._request(Requests(gets=1)):
+            stored = self._version(key, etag)
+            if len(stored.body) > max_bytes:
+                raise ObjectTooLargeError(key)
+            return self._info(key), stored.body
+
+    def get_bytes(self, key: str, max_bytes: int) -> bytes:
+        return self.get_small(key, max_bytes=max_bytes, etag=None)[1]
+
+    def get_to(self, key: str, write: Callable[[bytes], None], if_match: str | None = None) -> ObjectInfo:
+        info, body = self.get_small(key, max_bytes=1 << 40, etag=if_match)
+        write(body)
+        return info
+
+    def get_file(
+        self,
+        key: str,
+        *,
+        size: int,
+        etag: str,
+        write_at: Callable[[int, bytes], None],
+        on_bytes: Callable[[int], None],
+    ) -> ObjectInfo:
+        info = self.get_to(key, lambda body: write_at(0, body), etag)
+        on_bytes(size)
+        return info
+
+    def versioning(self) -> Versioning:
+        with self._request(Requests(gets=1)):
+            return self._bucket.kind.versioning
+
+    # ── writing ──
+
+    def put_small(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        expected: str | None,
+        metadata: Mapping[str, str],
+        content: ContentHeaders,
+        sha256: bytes,
+    ) -> Written:
+        assert hashlib.sha256(body).digest() == sha256, "a body with another's checksum"
+        with self._request(Requests(puts=1), "lost", "conflict", "at-put"):
+            self._expect(key, expected)
+            return self._put(key, body, metadata, content.as_headers())
+
+    def put_file(
+        self,
+        key: str,
+        *,
+        size: int,
+        read_at: Callable[[int, int], bytes],
+        expected: str | None,
+        metadata: Mapping[str, str],
+        content: ContentHeaders,
+        still_same: Callable[[], bool],
+        on_bytes: Callable[[int], None],
+    ) -> Written:
+        body = read_at(0, size)
+        with self._request(Requests(puts=3), "lost", "conflict", "at-put"):
+            if len(body) != size or not still_same():
+                raise SourceChangedError(key)
+            self._expect(key, expected)
+            written = self._put(key, body, metadata, content.as_headers())
+        on_bytes(size)
+        return written
+
+    def copy(
+        self,
+        source_key: str,
+        target_key: str,
+        *,
+        source_etag: str,
+        expected: str | None,
+        metadata: Mapping[str, str] | None = None,
+        content: ContentHeaders | None = None,
+    ) -> Written:
+        with self._request(Requests(puts=1), "lost", "conflict", "at-put"):
+            source = self._version(source_key, source_etag)
+            self._expect(target_key, expected)
+            headers = source.headers if content is None else content.as_headers()
+            if metadata is not None:
+                return self._put(target_key, source.body, metadata, headers)
+            return self._written(self._bucket.put(target_key, source.body, source.metadata, **headers))
+
+    def set_metadata(self, key: str, *, etag: str, changes: Mapping[str, str | None]) -> Written:
+        with self._request(Requests(puts=1), "lost", "conflict", "at-put"):
+            before = self._version(key, etag)
+            if int(before.modified) == int(self._bucket.clock()):
+                self._bucket.clock.sleep(1.05)
+            named = {name: text for name, text in {**before.metadata, **changes}.items() if text is not None}
+            return self._put(key, before.body, named, before.headers)
+
+    def delete(self, key: str, *, if_match: str) -> Literal["deleted", "changed", "gone"]:
+        with self._request(Requests(deletes=1), "lost", "at-delete"):
+            if key not in self._bucket.objects:
+                return "gone"
+            if self._bucket.objects[key].etag != if_match:
+                return "changed"
+            self._window(key)
+            self._bucket.remove(key)
+            return "deleted"
+
+    # ── how ──
+
+    def _put(self, key: str, body: bytes, metadata: Mapping[str, str], headers: Mapping[str, str]) -> Written:
+        token = f"{self.requests.puts}"
+        return self._written(self._bucket.put(key, body, {**metadata, TOKEN: token}, **headers))
+
+    def _written(self, stored: Stored) -> Written:
+        return Written(stored.etag, float(int(stored.modified)))
+
+    def _version(self, key: str, etag: str | None) -> Stored:
+        if key not in self._bucket.objects:
+            raise NoSuchKeyError(key, status=404)
+        stored = self._bucket.objects[key]
+        if etag is not None and stored.etag != etag:
+            raise PreconditionFailedError(key, status=412)
+        return stored
+
+    def _expect(self, key: str, expected: str | None) -> None:
+        now = self._bucket.objects.get(key)
+        if (now.etag if now else None) != expected:
+            raise PreconditionFailedError(key, status=412)
+        self._window(key)
+
+    def _window(self, key: str) -> None:
+        """Between look and write, where the server does not do both in one."""
+        if self._bucket.kind.conditions:
+            return
+        before = self._bucket.objects.get(key)
+        self._bucket.fault_now({"meanwhile", "at-put", "at-delete"})
+        now = self._bucket.objects.get(key)
+        if now is not None and now is not before:
+            self._bucket.unseen.add(now.body)
+
+    def _info(self, key: str, *, listed: bool = False) -> ObjectInfo:
+        stored = self._bucket.objects[key]
+        modified = stored.modified if listed and self._bucket.kind.fraction else float(int(stored.modified))
+        info = ObjectInfo(key, len(stored.body), stored.etag, modified)
+        return info if listed else info._replace(metadata=stored.metadata, headers=stored.headers)
