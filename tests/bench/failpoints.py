@@ -7,19 +7,13 @@ fires (sqlite.org/testing.html, 3.1).
 
 import os
 import pickle
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from runner.engine.native.memory import Memory
-from runner.files import system_calls
 from runner.model.passes import WHOLE, Trigger, Work
-from tests.bench.fake_door import Door
+from tests.bench.doors import DOORS, wrap
 from tests.bench.fake_s3 import FakeS3
 from tests.bench.runners import BenchRunner
 
-_CALLS = ("rename", "replace", "link", "symlink", "unlink", "mkdir", "rmdir", "fsync", "fdatasync", "write", "pwrite",
-          "chmod", "fchmod", "utime")  # fmt: skip
-_ROWS = ("record", "forget", "set_meta", "set_first_pass_done", "spend_plan")
 _KILLED, _DONE = 9, 0
 
 
@@ -55,23 +49,9 @@ def _run(number: int, runner: BenchRunner, bucket: FakeS3, work: Work, pipe: int
             end(_KILLED)
 
     try:
-        for name in _CALLS:
-            _count(os, name, step)
-        _count(system_calls, "_renameat2", step)
-        _count(Door, "_request", step)
-        for name in _ROWS:
-            _count(Memory, name, step)
+        for owner, name in DOORS:
+            wrap(owner, name, step)
         runner.engine.run_pass(Trigger.REQUEST, work)
         end(_DONE)
     finally:
         os._exit(1)
-
-
-def _count(owner: Any, name: str, step: Callable[[], None]) -> None:
-    real = getattr(owner, name)
-
-    def counted(*arguments: Any, **named: Any) -> Any:
-        step()
-        return real(*arguments, **named)
-
-    setattr(owner, name, counted)

@@ -60,7 +60,8 @@ class Oracle:
         if value is None:
             return
         self._replaced.add(value)
-        if value and self._is_known_everywhere(path, value):
+        # The next conflict of that second may give a deleted copy's name away again: nothing is lost, a copy comes back.
+        if value and ".conflict-" not in path and self._is_known_everywhere(path, value):
             self._deleted[path] = value
 
     def moved(self, value: bytes | None, over: bytes | None) -> None:
@@ -74,11 +75,6 @@ class Oracle:
 
     def forgetful(self) -> None:
         """Somebody lost memory: what he has is new to him."""
-        self._deleted.clear()
-
-    def lost_with_the_disk(self, kept: set[bytes]) -> None:
-        """A disk came back without what was not durable yet: only what was sent to the bucket was called synced."""
-        self._replaced |= self._values - kept
         self._deleted.clear()
 
     def _is_known_everywhere(self, path: str, value: bytes) -> bool:

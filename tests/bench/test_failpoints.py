@@ -8,36 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.config.settings import Mode
+from tests.bench.brink import HISTORIES, A, at_the_brink
 from tests.bench.failpoints import dies_at
-from tests.bench.fake_s3 import FakeS3, Kind
-from tests.bench.histories import fake_world
-from tests.bench.world import BUCKET, Act, World
+from tests.bench.fake_s3 import FakeS3
 
-A, B = 0, 1
-# What both sides have before, and what happens before the pass of side A that is killed.
-BEFORE = (Act("write", A, "keep"), Act("write", A, "a"), Act("write", A, "d/a"), Act("link", A, "l"))
-HISTORIES: dict[str, tuple[Act | str, ...]] = {
-    "new here": (Act("write", A, "n"), Act("write", A, "e/n"), Act("mkdir", A, "g"), Act("link", A, "m")),
-    "new there": (Act("write", BUCKET, "n"), Act("write", B, "e/n"), Act("mkdir", B, "g"), Act("link", B, "m"),
-                  "sync B"),
-    "changed here": (Act("write", A, "a"), Act("append", A, "d/a"), Act("link", A, "l")),
-    "changed there": (Act("write", BUCKET, "a"), Act("append", B, "d/a"), Act("link", B, "l"), "sync B"),
-    "deleted here": (Act("remove", A, "a"), Act("remove", A, "d"), Act("remove", A, "l")),
-    "deleted there": (Act("remove", BUCKET, "a"), Act("remove", B, "d"), Act("remove", B, "l"), "sync B"),
-    "renamed here": (Act("rename", A, "a", "n"), Act("rename", A, "d", "e")),
-    "renamed there": (Act("rename", B, "a", "n"), Act("rename", B, "d", "e"), "sync B"),
-    "conflict": (Act("write", B, "a"), Act("write", B, "d/a"), "sync B", Act("write", A, "a"), Act("append", A, "d/a")),
-    "conflict with a deletion": (Act("remove", B, "a"), Act("write", B, "d/a"), "sync B", Act("write", A, "a"),
-                                 Act("remove", A, "d/a")),
-    "file becomes folder here": (Act("remove", A, "a"), Act("write", A, "a/x"), Act("remove", A, "d"),
-                                 Act("write", A, "d")),
-    "file becomes folder there": (Act("remove", B, "a"), Act("write", B, "a/x"), Act("remove", B, "d"),
-                                  Act("write", B, "d"), "sync B"),
-    "modes": (Act("chmod", A, "a"), Act("chmod", B, "d/a"), "sync B"),
-    "renamed here and changed there": (Act("write", B, "a"), "sync B", Act("rename", A, "a", "n")),
-    "first meeting": ("forget A", Act("write", A, "a"), Act("write", A, "n")),
-}  # fmt: skip
 POLICIES: dict[str, dict[str, object]] = {
     "keep-both": {},
     "local": {"conflict": "local"},
@@ -58,7 +32,7 @@ def test_pass_killed_before_any_step_recovers_and_loses_nothing(history: str, po
     if policy != "keep-both" and not history.startswith("conflict"):
         pytest.skip("this history has no conflict")
     for number in itertools.count(1):
-        world = _at_the_brink(place / str(number), HISTORIES[history], POLICIES[policy])
+        world = at_the_brink(place / str(number), HISTORIES[history], POLICIES[policy])
         try:
             assert isinstance(world.bucket, FakeS3)
             fired = dies_at(number, world.runners[A], world.bucket)
@@ -74,22 +48,3 @@ def test_pass_killed_before_any_step_recovers_and_loses_nothing(history: str, po
         if not fired:
             assert number > 5, "there was nothing to be killed in"
             return
-
-
-def _at_the_brink(root: Path, history: tuple[Act | str, ...], keys: dict[str, object]) -> World:
-    root.mkdir()
-    values = {"prefix": "", "accept_unsafe_server": True, **keys}
-    world = fake_world(root, Kind(), [(Mode.TWO_WAY, values), (Mode.TWO_WAY, values)])
-    for first in BEFORE:
-        world.act(first)
-    for number in (A, B, A):
-        world.sync(number)
-    world.clock.sleep(5.0)
-    for act in history:
-        if isinstance(act, Act):
-            world.act(act)
-        elif act == "sync B":
-            world.sync(B)
-        else:
-            world.runners[A].restore_memory({})
-    return world
