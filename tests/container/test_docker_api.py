@@ -10,6 +10,8 @@ import pytest
 
 from tests.container import podman as engine
 from tests.container.conftest import Ground
+from tests.container.podman import Container
+from tests.container.reporter import app, assert_all_is_there, said
 from tests.witness import objects, wait_until
 
 
@@ -46,5 +48,26 @@ def test_container_of_the_docker_api_runs_is_asked_and_stops_clean(client: Any, 
         assert container.wait()["StatusCode"] == 0
         assert "late.txt" in objects(ground.server, bucket)
         assert b"control socket" in container.logs()
+    finally:
+        container.remove(force=True)
+
+
+def test_app_killed_with_term_by_the_docker_api_has_every_line_in_the_bucket(
+    client: Any, ground: Ground, bucket: str
+) -> None:
+    """`docker kill -s TERM`: a stop that nobody follows with a KILL."""
+    container = client.containers.run(
+        ground.image, ["exec", "--", *app()], detach=True, network_mode="host", read_only=True, cap_drop=["ALL"],
+        environment={
+            **ground.server.environment, "s3_bucket": bucket, "endpoint_url": ground.server.endpoint_url, "every": "1h",
+            "RUNNER_STOP_TIMEOUT": "40s",
+        },
+    )  # fmt: skip
+    try:
+        same = Container(container.id)
+        wait_until(lambda: len(said(same)) > 50, "the app is at work", timeout_seconds=40)
+        container.kill(signal="TERM")
+        assert container.wait()["StatusCode"] == 0
+        assert_all_is_there(ground.server, bucket, said(same))
     finally:
         container.remove(force=True)
