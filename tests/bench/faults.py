@@ -36,7 +36,7 @@ class Faults:
     def fault_now(self, suits: set[FaultName]) -> FaultName | None:
         """Of this request. Each armed one comes nearer, a Moment by its own kind; the rest wait for what suits."""
         for fault in list(self.armed):
-            if fault.name.startswith("at-") and fault.name not in suits:
+            if fault.name.startswith(("at-", "unreadable")) and fault.name not in suits:
                 continue
             fault.after -= 1
             if fault.after < 0 and fault.name in suits and fault in self.armed:

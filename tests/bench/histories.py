@@ -119,15 +119,18 @@ class Drawing:
         """Two who mean the same name in the same moment, or a pass that is misled about it."""
         number, path = self._number(), self.hot
         if self._maybe(0.5):
-            yield from (Act("write", number, path), Pass(number))
+            yield Act("write", number, path)
+            yield from (*self._passes(), *self._passes())
         save, gone = Act("save", number, path), Act("remove", number, path)
         save_there, gone_there = Act("save", BUCKET, path), Act("remove", BUCKET, path)
         clashes: tuple[tuple[Step, ...], ...] = (
             (gone, Meanwhile(0, (save_there,), "at-delete")), (save, Meanwhile(0, (save_there,), "at-put")),
             (save_there, Meanwhile(0, (save,), "at-rename")), (save_there, Meanwhile(1, (save,), "at-rename")),
-            (gone_there, Meanwhile(0, (save,), "at-rename")), (gone_there, save), (save, save_there),
+            (gone_there, Meanwhile(0, (save,), "at-rename")), (gone_there, save),
+            (save, save_there, Pass(number), save, save_there, Pass(number)),
             (gone, Trouble("kill", 0, number, "at-delete")), (save_there, Trouble("kill", 0, number, "at-row")),
-            (Trouble("unreadable", self.random.randrange(3)),), (Trouble("short", self.random.randrange(2)),),
+            (Act("write", number, "d/a"), *self._passes(), Trouble("unreadable", self.random.randrange(3))),
+            (Trouble("short", self.random.randrange(2)),),
         )  # fmt: skip
         yield from self.random.choice(clashes)
         yield Pass(number)

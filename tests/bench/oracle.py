@@ -60,7 +60,7 @@ class Oracle:
         if value is None:
             return
         self._replaced.add(value)
-        # The next conflict of that second may give a deleted copy's name away again: nothing is lost, a copy comes back.
+        # The next conflict of that second may give a deleted copy's name away again; nothing is lost by it.
         if value and ".conflict-" not in path and self._is_known_everywhere(path, value):
             self._deleted[path] = value
 

@@ -65,3 +65,15 @@ def test_oracle_of_an_object_that_memory_never_met_sees_the_untrue_row(world: Wo
     world.bucket.version = lambda key, etag: None  # type: ignore[method-assign]
     with pytest.raises(AssertionError, match="V6"):
         world.oracle.check()
+
+
+def test_oracle_of_a_side_that_never_rests_sees_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = World.sync
+
+    def restless(one: World, number: int) -> object:
+        one.act(Act("write", BUCKET, "a"))
+        return real(one, number)
+
+    monkeypatch.setattr(World, "sync", restless)
+    with pytest.raises(AssertionError, match="V4"):
+        world.oracle.check()
