@@ -110,7 +110,7 @@ def test_outage_is_green_and_ready_comes_with_hydration_and_stays(ground: Ground
 
 
 def test_brake_is_green(ground: Ground, bucket: str) -> None:
-    container = ground.start(options=ground.config([pair(bucket, delete=True, every="1s")]))
+    container = ground.start(options=ground.config([pair(bucket, mode="two-way", every="1s")]))
     wait_until(lambda: container.pair("it").get("health") == "in-sync", "running")
     container.shell("for n in $(seq 20); do echo $n > /data/$n; done")
     wait_until(lambda: len(objects(ground.server, bucket)) >= 20, "all are in the bucket")
