@@ -60,8 +60,7 @@ class Oracle:
         if value is None:
             return
         self._replaced.add(value)
-        # The next conflict of that second may give a deleted copy's name away again; nothing is lost by it.
-        if value and ".conflict-" not in path and self._is_known_everywhere(path, value):
+        if value and self._is_known_everywhere(path, value):
             self._deleted[path] = value
 
     def moved(self, value: bytes | None, over: bytes | None) -> None:

@@ -18,8 +18,8 @@ def pytest_report_header() -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Scenarios run at several places."""
-    if "place" in metafunc.fixturenames:
-        metafunc.parametrize("place", places_of(metafunc.definition), indirect=True, scope="module")
+    if "scenario_place" in metafunc.fixturenames:
+        metafunc.parametrize("scenario_place", places_of(metafunc.definition), indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")

@@ -38,14 +38,14 @@ def places_of(test: pytest.Item) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def place(request: pytest.FixtureRequest) -> str:
+def scenario_place(request: pytest.FixtureRequest) -> str:
     """A server's fixture and a file system, joined by a dash; conftest.py says which (places_of)."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def target(place: str, request: pytest.FixtureRequest) -> Server:
-    server = request.getfixturevalue(place.partition("-")[0])
+def target(scenario_place: str, request: pytest.FixtureRequest) -> Server:
+    server = request.getfixturevalue(scenario_place.partition("-")[0])
     assert isinstance(server, Server)
     return server
 
@@ -56,8 +56,8 @@ def bucket(target: Server) -> str:
 
 
 @pytest.fixture
-def home(place: str, tmp_path: Path) -> Iterator[Path]:
-    if place.endswith("ext4"):
+def home(scenario_place: str, tmp_path: Path) -> Iterator[Path]:
+    if scenario_place.endswith("ext4"):
         yield tmp_path
         return
     memory = Path(tempfile.mkdtemp(prefix="scenario-", dir="/dev/shm"))

@@ -172,7 +172,6 @@ def replace_once(home: TreeInFolder, path: str, data: bytes, results: Counter[st
         pytest.param("rename edit unlink hold", Abilities(lease=False), ROUNDS // 2, id="all-no-lease"),
         pytest.param("edit hold", NO_EXCHANGE, ROUNDS // 3, id="edit-no-exchange"),
         pytest.param("edit hold", NO_EXCHANGE_NO_LEASE, ROUNDS // 3, id="edit-no-exchange-no-lease"),
-        pytest.param("edit hold", NO_LINKS, ROUNDS // 3, id="edit-no-links"),
     ],
 )
 def test_replace_beside_a_writer_in_a_tight_loop_loses_no_value(

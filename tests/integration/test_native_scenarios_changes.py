@@ -3,9 +3,9 @@
 import pytest
 
 from tests.integration.native_engine import BucketWitness, MakeRunner, credential_process, runner, there
-from tests.integration.native_scenarios import Case, World, bucket, does, home, place, run_table, target
+from tests.integration.native_scenarios import Case, World, bucket, does, home, run_table, scenario_place, target
 
-__all__ = ["bucket", "credential_process", "home", "place", "runner", "target", "there"]
+__all__ = ["bucket", "credential_process", "home", "runner", "scenario_place", "target", "there"]
 
 BASE = {"f": b"base"}
 

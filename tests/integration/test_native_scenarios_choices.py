@@ -8,9 +8,9 @@ import pytest
 from runner.config.settings import Mode
 from runner.files.conflict_names import is_conflict_copy
 from tests.integration.native_engine import BucketWitness, MakeRunner, Runner, credential_process, runner, there
-from tests.integration.native_scenarios import World, assert_still, bucket, home, place, target, went
+from tests.integration.native_scenarios import World, assert_still, bucket, home, scenario_place, target, went
 
-__all__ = ["bucket", "credential_process", "home", "place", "runner", "target", "there"]
+__all__ = ["bucket", "credential_process", "home", "runner", "scenario_place", "target", "there"]
 
 SECOND = 1_000_000_000
 

@@ -10,9 +10,9 @@ import pytest
 
 from runner.config.settings import Mode
 from tests.integration.native_engine import BucketWitness, MakeRunner, credential_process, runner, there
-from tests.integration.native_scenarios import World, assert_still, bucket, home, place, target, unlike, went
+from tests.integration.native_scenarios import World, assert_still, bucket, home, scenario_place, target, unlike, went
 
-__all__ = ["bucket", "credential_process", "home", "place", "runner", "target", "there"]
+__all__ = ["bucket", "credential_process", "home", "runner", "scenario_place", "target", "there"]
 
 MIB = 1 << 20
 S3FS_LINK = {"mode": "41471", "uid": "0", "gid": "0", "mtime": "1700000000"}

@@ -13,9 +13,9 @@ from runner.config.settings import OpenFiles
 from runner.files.conflict_names import is_conflict_copy
 from runner.model.passes import Outcome
 from tests.integration.native_engine import BucketWitness, MakeRunner, Runner, credential_process, runner, there
-from tests.integration.native_scenarios import World, assert_still, bucket, home, place, target, went
+from tests.integration.native_scenarios import World, assert_still, bucket, home, scenario_place, target, went
 
-__all__ = ["bucket", "credential_process", "home", "place", "runner", "target", "there"]
+__all__ = ["bucket", "credential_process", "home", "runner", "scenario_place", "target", "there"]
 
 
 def filled(runner: MakeRunner, count: int, name: str = "a", **keys: object) -> Runner:

@@ -10,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from runner.config.settings import Mode
 from runner.files.conflict_names import is_conflict_copy
 from tests.integration.native_engine import BucketWitness, MakeRunner, Runner, credential_process, runner, there
-from tests.integration.native_scenarios import World, assert_still, bucket, home, place, target, unlike, went
+from tests.integration.native_scenarios import World, assert_still, bucket, home, scenario_place, target, unlike, went
 
-__all__ = ["bucket", "credential_process", "home", "place", "runner", "target", "there"]
+__all__ = ["bucket", "credential_process", "home", "runner", "scenario_place", "target", "there"]
 
 FINE = [
     *("plain", "with space", " lead", "trail ", "trail.", "...", "-rf", "--delete", "$(id)", "`id`", "a;b", "q?x=&y"),
@@ -34,9 +34,9 @@ NO_PATHS = [
 ]  # fmt: skip
 
 
-def fine(place: str) -> list[str]:
+def fine(scenario_place: str) -> list[str]:
     """SeaweedFS takes a backslash in a key for a slash."""
-    return [name for name in FINE if "\\" not in name or place.startswith("ceph")]
+    return [name for name in FINE if "\\" not in name or scenario_place.startswith("ceph")]
 
 
 def outside(home: Path) -> list[str]:
@@ -56,8 +56,10 @@ def problem_paths(one: Runner) -> set[str]:
 
 
 @pytest.mark.each_server
-def test_names_from_the_folder_arrive_and_come_back(place: str, runner: MakeRunner, there: BucketWitness) -> None:
-    world, names = World(runner, there), fine(place)
+def test_names_from_the_folder_arrive_and_come_back(
+    scenario_place: str, runner: MakeRunner, there: BucketWitness
+) -> None:
+    world, names = World(runner, there), fine(scenario_place)
     for name in names:
         world.side("a").write(name, name.encode())
     world.settle()
@@ -73,9 +75,11 @@ def test_names_from_the_folder_arrive_and_come_back(place: str, runner: MakeRunn
 
 
 @pytest.mark.each_server
-def test_names_from_the_bucket_arrive_and_may_be_deleted(place: str, runner: MakeRunner, there: BucketWitness) -> None:
+def test_names_from_the_bucket_arrive_and_may_be_deleted(
+    scenario_place: str, runner: MakeRunner, there: BucketWitness
+) -> None:
     world = World(runner, there)
-    put_what_it_takes(there, fine(place))
+    put_what_it_takes(there, fine(scenario_place))
     taken = {name: name.encode() for name in put_what_it_takes(there, [])}
     assert len(taken) > 40
     world.settle()

@@ -104,7 +104,12 @@ def _not_busy(shop: Workshop, path: str, local: Local) -> None:
 
 
 def _free_name(shop: Workshop, path: str) -> str:
-    return conflict_name(path, shop.now, shop.host, lambda name: shop.tree.look(name) is not None)
+    """Free on both sides: a copy that was just removed here may wait in the bucket for its deletion to be carried."""
+
+    def is_taken(name: str) -> bool:
+        return shop.tree.look(name) is not None or shop.store.head(shop.key_of(name)) is not None
+
+    return conflict_name(path, shop.now, shop.host, is_taken)
 
 
 def _has_copy(shop: Workshop, path: str, local: Local) -> bool:

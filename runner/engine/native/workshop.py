@@ -8,8 +8,10 @@ from runner.config.settings import Pair
 from runner.engine.interface import Surroundings
 from runner.engine.native.looking import Looker
 from runner.engine.native.reading import Reader
+from runner.engine.native.waiting import StepProblemError
 from runner.engine.remote_trash import Keeper
 from runner.files.tree import Tree
+from runner.model.problem import Side
 from runner.store.capabilities import Capabilities
 from runner.store.door import ObjectStore
 from runner.store.keys import Refusal, key_of_path
@@ -35,7 +37,8 @@ class Workshop:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def key_of(self, path: str) -> str:
-        """The key of a path that the observation has let through."""
+        """The key of a path. Raises StepProblemError: a conflict copy's name may be too long for one."""
         key = key_of_path(path, self.pair.prefix)
-        assert not isinstance(key, Refusal), path
+        if isinstance(key, Refusal):
+            raise StepProblemError(Side.LOCAL, key.code, key.reason, permanent=True)
         return key
