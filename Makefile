@@ -16,7 +16,7 @@ KIND ?= all
 RACE_ROUNDS ?= 1000
 PYTEST_ARGS ?=
 # these tests mostly wait for other processes; each file stays in one process, with a server of its own
-SIDE_BY_SIDE ?= -n 4 --dist loadfile
+SIDE_BY_SIDE ?= -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-container lint format type layers unit integration e2e histories scenarios races oracle bench soak sabotage mutation docs clean lock
 

@@ -1,5 +1,6 @@
 """The witness under the name that the integration tests use, and where native engines work if nothing else is said."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from tests.integration.native_scenarios import is_long, places_of
 from tests.witness import aws
 
 __all__ = ["aws"]
+
+_FORKING = ("test_worker_", "test_supervisor_", "test_wire_", "test_one_shot", "test_services")
 
 
 def pytest_report_header() -> str:
@@ -20,6 +23,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Scenarios run at several places."""
     if "scenario_place" in metafunc.fixturenames:
         metafunc.parametrize("scenario_place", places_of(metafunc.definition), indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that fork workers come first, the long ones before the short: in a process that has talked to S3 the CRT's
+    threads are there, and a fork among them may crash; no supervisor ever forks like that."""
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (not item.path.name.startswith(_FORKING), -sizes[item.path], item.path))
 
 
 @pytest.fixture(scope="module")

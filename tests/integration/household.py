@@ -25,7 +25,9 @@ def wait_for(what: Callable[[], _Found | None], seconds: float = 15.0) -> _Found
     """Its first true value; fails when there is none in time."""
     until = time.monotonic() + seconds
     while True:
-        found = what()
+        found = None
+        with contextlib.suppress(FileNotFoundError):
+            found = what()
         if found:
             return found
         if time.monotonic() > until:
