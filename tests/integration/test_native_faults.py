@@ -28,13 +28,13 @@ SMALL_FAULTS = [
     (operation, fault, times)
     for row, operation in enumerate(SMALL)
     for column, fault in enumerate(FAULTS)
-    for times in ((1, 4) if is_long() else (1, 4)[(row + column) % 2 :][:1])
+    for times in ((1, 4) if is_long() else (1, 4)[(row + column) // 2 % 2 :][: (row + column + 1) % 2])
 ]
 LARGE_FAULTS = [
     (operation, fault)
     for row, operation in enumerate(LARGE)
     for column, fault in enumerate(FAULTS)
-    if is_long() or (row + column) % 2 == 0
+    if is_long() or (row + column) % 3 == 0
 ]
 _SECONDS = 1.0  # of silence, instead of half a minute
 _LARGE_BYTES = 9 << 20
