@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from runner.model.passes import Outcome, PassReport, Scope
+from runner.model.problem import Side
 from runner.store.client import Client
 from runner.store.door import Written
+from runner.store.errors import UnreachableError
 from tests.integration.native_engine import BucketWitness, MakeRunner, Runner, credential_process, runner, there
 
 __all__ = ["credential_process", "runner", "there"]
@@ -241,3 +243,22 @@ def test_two_way_file_rewritten_right_after_its_upload_is_no_conflict(
     done(a.sync())
     assert a.files() == there.files() == {"f": b"one+"}
     assert_quiet(a)
+
+
+def test_two_way_pass_that_ends_early_names_what_is_not_pushed(
+    runner: MakeRunner, there: BucketWitness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = runner("a")
+    done(a.sync())
+    (a.path / "waits").write_bytes(b"x")
+
+    def unreachable(*_arguments: object, **_options: object) -> Written:
+        raise UnreachableError("no answer")
+
+    monkeypatch.setattr(Client, "put_small", unreachable)
+    report = a.sync(Scope.LOCAL)
+    assert report.outcome is Outcome.FAILED
+    assert ("waits", Side.LOCAL) in {(problem.path, problem.side) for problem in report.problems}
+    monkeypatch.undo()
+    done(a.sync())
+    assert there.files() == {"waits": b"x"}

@@ -7,6 +7,7 @@ and a proven listing alone, never from an event.
 import time
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from runner.config.settings import Mode
 from runner.engine import approval, brakes
@@ -14,7 +15,7 @@ from runner.engine.native import reporting
 from runner.engine.native.account import Account, is_permanent
 from runner.engine.native.acting import Feed, run_phase, transfer_order
 from runner.engine.native.decide import Action, Decision
-from runner.engine.native.facts import Kind
+from runner.engine.native.facts import Kind, Local
 from runner.engine.native.hints import Hints, assumed
 from runner.engine.native.memory import Memory
 from runner.engine.native.observation import Observation
@@ -29,7 +30,7 @@ from runner.engine.native.steps import Phase, Step, Steps
 from runner.engine.native.tidying import Tidying
 from runner.engine.native.waiting import BusyError
 from runner.engine.native.workshop import Workshop
-from runner.engine.outcomes import PassFailedError, PassStoppedError
+from runner.engine.outcomes import PassFailedError, PassHaltedError, PassStoppedError
 from runner.files.filters import Filters
 from runner.files.folder import Folder
 from runner.files.scan_result import Entry
@@ -37,6 +38,7 @@ from runner.model.passes import Progress, Scope, Work
 from runner.model.problem import Side
 from runner.store.errors import AccessDeniedError, StoreError
 
+_UNPUSHED_LOOKED_AT = 10_000
 _DOWN = frozenset({Action.DOWNLOAD, Action.KEEP_BOTH})
 
 
@@ -95,11 +97,27 @@ class Reconciliation:
             self.prepare(work)
             self.shop.surroundings.slot_release()
             self._act()
+        except PassHaltedError:
+            raise
+        except BaseException:
+            self.recorder.write()
+            self._name_unpushed()
+            raise
         finally:
             self.recorder.write()
         if work.scope is Scope.FULL:
             busy = {path for side, code, path in self.account.problems if code == "busy" and side is Side.LOCAL}
             self.tidying.finish(busy)
+
+    def _name_unpushed(self) -> None:
+        """The pass ended early: whoever stops the runner now has to know which files wait."""
+        for step in islice(self.steps.run_order(Phase.TRANSFERS), _UNPUSHED_LOOKED_AT):
+            if step.action is not Action.UPLOAD or not isinstance(step.local, Local):
+                continue
+            base = self.memory.get(step.path)
+            if base is None or (base.size, base.ctime_ns) != (step.local.size, step.local.ctime_ns):
+                reason = "it is not pushed yet: the pass ended before"
+                self.account.problem(Side.LOCAL, step.path, "unpushed", reason)
 
     def prepare(self, work: Work) -> None:
         """Looks and decides; raises PassHaltedError before the first change."""
