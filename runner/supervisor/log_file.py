@@ -138,11 +138,11 @@ class LogFile:
             self._fail(error)
             self._opened_day = today
             return
-        self._opened_day = today
         self._size_bytes = 0
         log_rotation.remove_surplus(self.path, self._rule, keep=archive)
         if archive is not None:
             self.open()
+        self._opened_day = today  # not the file's own time: the caller's clock decides
 
     def _fail(self, error: Exception) -> None:
         self.trouble = getattr(error, "strerror", None) or str(error)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 PATHS_KEPT = 10_000
 _TIMES_LAST_PASS = 10.0
 _LEAST_PAUSE_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 300.0  # the length of a pass includes what it transferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Batch:
 
 
 def earliest_after(pass_ended_at: float | None, pass_seconds: float) -> float:
-    """A pass that reads a whole side: events may not make it run more than a tenth of the time."""
+    """Passes that read a whole side, and are made by events: those may not run more than a tenth of the time."""
     if pass_ended_at is None:
         return float("-inf")
-    return pass_ended_at + max(_LEAST_PAUSE_SECONDS, _TIMES_LAST_PASS * pass_seconds)
+    return pass_ended_at + min(max(_LEAST_PAUSE_SECONDS, _TIMES_LAST_PASS * pass_seconds), _LONGEST_PAUSE_SECONDS)

@@ -13,7 +13,6 @@ from runner.worker.batch import CALM, PROMPT, Batch, earliest_after
 
 DELETIONS_QUIET_SECONDS = 1.0
 DELETIONS_LONGEST_SECONDS = 10.0
-LONGEST_PAUSE_SECONDS = 300.0
 THROUGH = frozenset({Outcome.DONE, Outcome.DONE_WITH_PROBLEMS})
 
 
@@ -63,7 +62,7 @@ class LocalWork:
         """Every reason with its time."""
         batch_at = self.batch.due_at()
         if batch_at is not None and not self.native:
-            yield self._after_scan(batch_at), Scope.FULL
+            yield batch_at, Scope.FULL
         elif batch_at is not None and self.batch.unnamed:
             yield self._after_scan(batch_at), Scope.LOCAL
         elif batch_at is not None:
@@ -91,7 +90,7 @@ class LocalWork:
 
     def ended(self, share: LocalShare, scope: Scope, report: PassReport, now: float, seconds: float) -> None:
         """seconds: how long the pass took."""
-        if scope is Scope.LOCAL or not self.native:
+        if scope is Scope.LOCAL:
             self._scan_ended_at, self._scan_seconds = now, seconds
         if report.outcome not in THROUGH:
             self.batch.put_back(share.batch)
@@ -110,8 +109,4 @@ class LocalWork:
         self._deleted_last_at = now
 
     def _after_scan(self, at: float) -> float:
-        earliest = earliest_after(self._scan_ended_at, self._scan_seconds)
-        if self.native and self._scan_ended_at is not None:
-            # The length of a native scan pass includes what it transferred.
-            earliest = min(earliest, self._scan_ended_at + LONGEST_PAUSE_SECONDS)
-        return max(at, earliest)
+        return max(at, earliest_after(self._scan_ended_at, self._scan_seconds))

@@ -19,6 +19,7 @@ from runner.worker.key_batch import KeyBatch, KeyShare
 from runner.worker.local_work import THROUGH, LocalShare, LocalWork
 
 UNDER_SLOTS = frozenset({Trigger.START, Trigger.SCHEDULE, Trigger.RETRY, Trigger.APPROVED})
+MADE_BY_EVENTS = frozenset({Trigger.WATCH, Trigger.EVENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ class Triggers:
         self._retry_at: float | None = None
         self._retries_all = True
         self._failed_scope: Scope | None = None
-        self._ended_at: float | None = None
-        self._pass_seconds = 0.0
+        self._event_pass_ended_at: float | None = None
+        self._event_pass_seconds = 0.0
         self._intervals: Intervals | None = None
         self._calendar: CalendarTimes | None = None
         if scheduled and pair.every:
@@ -175,7 +176,8 @@ class Triggers:
         self, order: Order, report: PassReport, moment: Moment, pass_seconds: float, cpu_seconds: float = 0.0
     ) -> None:
         """What came of an order decides about retries, intervals and what is still pending."""
-        self._ended_at, self._pass_seconds = moment.now, pass_seconds
+        if order.trigger in MADE_BY_EVENTS:  # another pass, however long, lets the first change after it go at once
+            self._event_pass_ended_at, self._event_pass_seconds = moment.now, pass_seconds
         scope = order.work.scope
         carried = report.outcome in THROUGH
         self.local.ended(order.local, scope, report, moment.now, pass_seconds)
@@ -246,7 +248,7 @@ class Triggers:
 
     def _not_too_soon(self, at: float) -> float:
         if not self.native:
-            at = max(at, earliest_after(self._ended_at, self._pass_seconds))
+            at = max(at, earliest_after(self._event_pass_ended_at, self._event_pass_seconds))
         # While passes fail, events must not outrun the backoff.
         return at if self._retry_at is None else max(at, self._retry_at)
 

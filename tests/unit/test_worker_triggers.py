@@ -4,6 +4,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,18 +117,21 @@ def test_local_change_waits_for_quiet_but_not_for_ever() -> None:
     assert len(order.batch.paths) == 51
 
 
-def test_local_change_after_a_long_pass_waits_ten_times_as_long() -> None:
+@pytest.mark.parametrize(("seconds", "due"), [(0.1, 12.6), (3.0, 43.5), (100.0, 410.5)])
+def test_changes_that_keep_coming_make_passes_for_a_tenth_of_the_time(seconds: float, due: float) -> None:
     subject = triggers(every=Interval(min_seconds=10_000, max_seconds=10_000))
-    run(subject, 0.0, seconds=3.0)
-    subject.changed({"a"}, 4.0)
-    assert subject.next_at(at(4.0)) == 33.0
+    run(subject, 0.0)
+    subject.changed({"a"}, 10.0)
+    assert run(subject, 10.5, seconds=seconds).trigger is Trigger.WATCH
+    subject.changed({"b"}, 10.5 + seconds)
+    assert subject.next_at(at(10.5 + seconds)) == pytest.approx(due)
 
 
-def test_local_change_after_a_short_pass_waits_two_seconds() -> None:
-    subject = triggers()
-    run(subject, 0.0, seconds=0.1)
-    subject.changed({"a"}, 0.2)
-    assert subject.next_at(at(0.2)) == 2.1
+def test_first_local_change_after_a_long_scheduled_pass_is_pushed_at_once() -> None:
+    subject = triggers(every=Interval(min_seconds=10_000, max_seconds=10_000))
+    run(subject, 0.0, seconds=30.0)
+    subject.changed({"a"}, 31.0)
+    assert subject.next_at(at(31.0)) == 31.5
 
 
 def test_local_change_does_not_outrun_the_backoff() -> None:
