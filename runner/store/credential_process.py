@@ -16,6 +16,7 @@ from runner.model.names import printable
 from runner.store.config_files import config_files
 from runner.store.credential_service import CredentialService
 from runner.store.credentials import CredentialRequest
+from runner.store.plain_environment import plain_answer
 from runner.wire.channel import Channel
 
 _STATIC_METHODS = frozenset({"env", "shared-credentials-file", "config-file"})
@@ -41,9 +42,9 @@ def resolve(request: CredentialRequest) -> dict[str, object]:
     """
     _take_environment(request.environment)
     try:
-        for path in config_files(os.environ):
-            _check_readable(path)
-        return _resolved(request)
+        is_there = [_is_readable(path) for path in config_files(os.environ)]
+        plain = None if any(is_there) else plain_answer(request)
+        return _resolved(request) if plain is None else plain
     except Exception as error:  # noqa: BLE001 (botocore's look-ups raise whatever their sources do)
         return _failure(error, request)
 
@@ -52,14 +53,16 @@ class _UnreadableFileError(Exception):
     """botocore takes an unreadable file for a missing one, and a person would look for the keys elsewhere."""
 
 
-def _check_readable(path: Path) -> None:
+def _is_readable(path: Path) -> bool:
+    """False when there is none. Raises _UnreadableFileError."""
     try:
         with path.open("rb") as file:
             file.read(1)
     except FileNotFoundError:
-        return
+        return False
     except OSError as error:
         raise _UnreadableFileError(f"bad credentials file: {path} cannot be read: {error.strerror}") from error
+    return True
 
 
 def _take_environment(environment: Mapping[str, str]) -> None:

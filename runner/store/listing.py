@@ -8,6 +8,7 @@ reported: `aws s3 sync` relies on it. Source: "ListObjectsV2" in the S3 API refe
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import lt
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
@@ -201,10 +202,12 @@ class ListingProof:
         self._empty_pages = 0 if page.objects else self._empty_pages + 1
         if self._empty_pages > _MAX_EMPTY_PAGES:
             raise _unproven(self._bucket, f"{self._empty_pages} pages without keys in a row say that more follow")
-        for entry in page.objects:
-            if not entry.key.startswith(self._prefix):
-                raise _unproven(self._bucket, f"the key {printable(entry.key)[:80]!r} is outside the prefix")
-        self._look_at_order(page)
+        keys = [entry.key for entry in page.objects]
+        self._look_at_order(keys)
+        # Of ascending keys the first and the last tell for all between.
+        for key in keys if not self.in_byte_order else keys[:1] + keys[-1:]:
+            if not key.startswith(self._prefix):
+                raise _unproven(self._bucket, f"the key {printable(key)[:80]!r} is outside the prefix")
         if self.unordered and self._seen is None:
             if self._pages:
                 raise _unproven(self._bucket, "its keys come in no known order; the next listing is checked key by key")
@@ -224,18 +227,19 @@ class ListingProof:
             raise _unproven(self._bucket, "a continuation token came twice: it would never end")
         self._tokens.add(hash(token))
 
-    def _look_at_order(self, page: Page) -> None:
-        last = self._last
-        for entry in page.objects:
-            key = entry.key
-            if key <= last and last:  # code points order like UTF-8 bytes
-                if key == last:
-                    raise self._duplicate(key)
-                self.in_byte_order = False
-            if self._tree_order and last and not last.replace("/", "\0") < key.replace("/", "\0"):
-                self._tree_order = False
-            last = key
-        self._last = last
+    def _look_at_order(self, keys: list[str]) -> None:
+        if not keys:
+            return
+        before = [self._last, *keys[:-1]] if self._last else keys[:-1]
+        after = keys[len(keys) - len(before) :]
+        if not all(map(lt, before, after)):  # code points order like UTF-8 bytes
+            self.in_byte_order = False
+            twice = next((key for last, key in zip(before, after, strict=True) if key == last), None)
+            if twice is not None:
+                raise self._duplicate(twice)
+        if self._tree_order:
+            self._tree_order = all(map(lt, map(_as_in_tree, before), map(_as_in_tree, after)))
+        self._last = keys[-1]
 
     def _remember(self, seen: "sqlite3.Connection", page: Page) -> None:
         import sqlite3
@@ -250,6 +254,10 @@ class ListingProof:
 
     def _duplicate(self, key: str) -> UnprovenListingError:
         return _unproven(self._bucket, f"the key {printable(key)[:80]!r} came twice")
+
+
+def _as_in_tree(key: str) -> str:
+    return key.replace("/", "\0")
 
 
 def _database() -> "sqlite3.Connection":

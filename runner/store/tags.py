@@ -2,8 +2,8 @@
 
 import base64
 import hashlib
+from html import escape
 from urllib.parse import parse_qsl, urlencode
-from xml.sax.saxutils import escape
 
 from runner.store.bucket import Bucket
 from runner.store.errors import document, local_name

@@ -6,8 +6,8 @@ Source: S3 user guide, "Uploading and copying objects using multipart upload". A
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import NamedTuple
-from xml.sax.saxutils import escape
 
 from runner.store.answers import result_text
 from runner.store.bucket import Bucket

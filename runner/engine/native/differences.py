@@ -1,7 +1,8 @@
 """The one question of a pass: where do memory, folder and listing not say the same? Asked in SQL, answered in pages.
 
-Rows of the answer: path, memory's columns, the folder's columns, the listing's; NULLs for what has none. Every path of
-every side is looked at once by merging sorted tables; what is equal never leaves SQLite.
+Only paths that some table names are looked at: what matched memory when it was seen (matching.py) has left no row, and
+is on that side as memory says. Rows of the answer: path, memory's columns, the folder's columns, the listing's (NULLs
+for what has none), then for each side whether it is as remembered.
 """
 # ruff: noqa: S608 - statements are put together from our own words only, values are bound
 
@@ -31,26 +32,30 @@ _LOCAL_DIFFERS = f"""(h.kind IS NOT b.kind OR (b.kind <> {FOLDER_CODE} AND (
 _REMOTE_DIFFERS = f"""(t.path IS NULL OR (t.kind = {FOLDER_CODE}) <> (b.kind = {FOLDER_CODE}) OR t.etag <> b.etag
   OR t.size <> b.remote_size OR CAST(t.modified AS INTEGER) <> CAST(b.modified AS INTEGER) OR t.key IS NOT b.key)"""
 
+_SAME_HERE = "(h.path IS NULL AND b.path IS NOT NULL AND o.path IS NULL AND gh.path IS NULL)"
+_SAME_THERE = "(t.path IS NULL AND b.path IS NOT NULL AND o.path IS NULL AND gt.path IS NULL)"
+_NAMED_HERE = """
+  SELECT path FROM scratch.here WHERE path > :after UNION
+  SELECT path FROM scratch.gone WHERE side = 0 AND path > :after UNION
+  SELECT path FROM scratch.odd WHERE path > :after"""
+_NAMED_THERE = """ UNION
+  SELECT path FROM scratch.there WHERE path > :after UNION
+  SELECT path FROM scratch.gone WHERE side = 1 AND path > :after"""
+_BESIDE = """
+  LEFT JOIN main.base b ON b.path = p.path LEFT JOIN scratch.odd o ON o.path = p.path
+  LEFT JOIN scratch.here h ON h.path = p.path LEFT JOIN scratch.gone gh ON gh.side = 0 AND gh.path = p.path"""
+
 _LISTED = f"""
-SELECT b.path AS path, {_B}, {_H}, {_T} FROM main.base b
-  LEFT JOIN scratch.here h ON h.path = b.path LEFT JOIN scratch.there t ON t.path = b.path
-  WHERE b.path > :after AND ({_LOCAL_DIFFERS} OR {_REMOTE_DIFFERS} OR b.racy)
-UNION ALL
-SELECT h.path, {_NO_B}, {_H}, {_T} FROM scratch.here h LEFT JOIN scratch.there t ON t.path = h.path
-  WHERE h.path > :after AND NOT EXISTS (SELECT 1 FROM main.base k WHERE k.path = h.path)
-UNION ALL
-SELECT t.path, {_NO_B}, {_NO_H}, {_T} FROM scratch.there t
-  WHERE t.path > :after AND NOT EXISTS (SELECT 1 FROM main.base k WHERE k.path = t.path)
-  AND NOT EXISTS (SELECT 1 FROM scratch.here k WHERE k.path = t.path)
-ORDER BY 1 LIMIT :page
+SELECT p.path, {_B}, {_H}, {_T}, {_SAME_HERE}, {_SAME_THERE}, CASE WHEN b.path IS NULL
+  THEN h.path IS NOT NULL OR t.path IS NOT NULL
+  ELSE b.racy OR (NOT {_SAME_HERE} AND {_LOCAL_DIFFERS}) OR (NOT {_SAME_THERE} AND {_REMOTE_DIFFERS}) END
+FROM ({_NAMED_HERE}{_NAMED_THERE} ORDER BY 1 LIMIT :page) p {_BESIDE}
+  LEFT JOIN scratch.there t ON t.path = p.path LEFT JOIN scratch.gone gt ON gt.side = 1 AND gt.path = p.path
 """
 _ASSUMED = f"""
-SELECT b.path AS path, {_B}, {_H}, {_NO_T} FROM main.base b LEFT JOIN scratch.here h ON h.path = b.path
-  WHERE b.path > :after AND ({_LOCAL_DIFFERS} OR b.racy)
-UNION ALL
-SELECT h.path, {_NO_B}, {_H}, {_NO_T} FROM scratch.here h
-  WHERE h.path > :after AND NOT EXISTS (SELECT 1 FROM main.base k WHERE k.path = h.path)
-ORDER BY 1 LIMIT :page
+SELECT p.path, {_B}, {_H}, {_NO_T}, {_SAME_HERE}, b.path IS NOT NULL, CASE WHEN b.path IS NULL
+  THEN h.path IS NOT NULL ELSE b.racy OR (NOT {_SAME_HERE} AND {_LOCAL_DIFFERS}) END
+FROM ({_NAMED_HERE} ORDER BY 1 LIMIT :page) p {_BESIDE}
 """
 
 
@@ -67,14 +72,20 @@ class Differences:
         while True:
             with corruption_recognised():
                 page = self._connection.execute(self.sql, {"after": after, "page": _PAGE}).fetchall()
-            yield from page
+            page.sort(key=_path)  # it is: but a join promises no order
+            yield from (row[:-1] for row in page if row[-1])
             if len(page) < _PAGE:
                 return
             after = page[-1][0]
 
 
+def _path(row: tuple[Any, ...]) -> bytes:
+    path: bytes = row[0]
+    return path
+
+
 def both_sides(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    """Every path of either side, with memory's columns NULL; in byte order, page by page."""
+    """Every path of either side of a whole observation, memory's columns NULL; in byte order, page by page."""
     after = b""
     while True:
         page = connection.execute(_BOTH, {"after": after, "page": _PAGE}).fetchall()
@@ -85,10 +96,10 @@ def both_sides(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
 
 
 _BOTH = f"""
-SELECT h.path AS path, {_NO_B}, {_H}, {_T} FROM scratch.here h LEFT JOIN scratch.there t ON t.path = h.path
+SELECT h.path AS path, {_NO_B}, {_H}, {_T}, 0, 0 FROM scratch.here h LEFT JOIN scratch.there t ON t.path = h.path
   WHERE h.path > :after
 UNION ALL
-SELECT t.path, {_NO_B}, {_NO_H}, {_T} FROM scratch.there t
+SELECT t.path, {_NO_B}, {_NO_H}, {_T}, 0, 0 FROM scratch.there t
   WHERE t.path > :after AND NOT EXISTS (SELECT 1 FROM scratch.here k WHERE k.path = t.path)
 ORDER BY 1 LIMIT :page
 """

@@ -105,7 +105,7 @@ class NativeEngine:
 
     def verify(self, *, content: bool) -> Iterator[Difference]:
         """Compares both sides now. Raises UserError."""
-        with self._looking() as one:
+        with self._looking(whole=True) as one:
             yield from verification.differences(one, content=content)
 
     def conflicts(self) -> Iterator[Problem]:
@@ -294,12 +294,12 @@ class NativeEngine:
             trash.close()
 
     @contextmanager
-    def _looking(self) -> Iterator[Reconciliation]:
-        """A pass that changes nothing, memory included. Raises UserError."""
+    def _looking(self, *, whole: bool = False) -> Iterator[Reconciliation]:
+        """A pass that changes nothing, memory included. whole: see Observation. Raises UserError."""
         self._proof.pair = self._aimed()
         memory, _path = self._proof.look()
         try:
-            seen = Observation(memory, None)
+            seen = Observation(memory, None, whole=whole)
             try:
                 account = Account(self._surroundings.wall_clock())
                 yield self._reconciliation(memory, seen, account, first=not memory.first_pass_done, read_only=True)

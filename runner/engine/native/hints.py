@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from runner.config.settings import EmptyFolders
+from runner.engine.native.candidate import Candidate
 from runner.engine.native.decide import Action, Decision
 from runner.engine.native.facts import UNKNOWN, Base, Kind, Local, Remote, RemoteSide
 from runner.engine.native.memory import Memory
-from runner.engine.native.observation import Candidate
 from runner.engine.native.reading import local_of
 from runner.engine.native.second_look import look_remote
 from runner.engine.native.steps import Step

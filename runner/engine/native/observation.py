@@ -1,29 +1,30 @@
 """What one pass sees of both sides, as tables in a scratch database beside memory, and where the two differ from it.
 
-A pass joins there what it saw with what is remembered, so its own memory does not grow with the bucket (design
-principle 12), and only paths that differ ever become Python objects. Facts only; who asks decides.
+Files that are as memory says leave no row at all (matching.py); the others are joined there with what is remembered, so
+a pass's own memory does not grow with the bucket (design principle 12). Facts only; who asks decides.
 """
 # ruff: noqa: S608 - statements are put together from our own words only, values are bound
 
 import contextlib
 import secrets
 import sqlite3
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from runner.engine.memory_file import corruption_recognised, path_bytes, path_text
+from runner.engine.memory_file import corruption_recognised, path_bytes
+from runner.engine.native.candidate import Candidate, local_of, remembered_local, remembered_remote, remote_of
 from runner.engine.native.differences import Differences, both_sides, settle_folders
-from runner.engine.native.facts import UNKNOWN, Base, Kind, Local, LocalSide, Remote, RemoteSide
+from runner.engine.native.facts import UNKNOWN, Kind, LocalSide, RemoteSide
+from runner.engine.native.matching import Matching
 from runner.engine.native.memory import (
     CODES,
     FOLDER_CODE,
-    KINDS,
     Memory,
     base_of,
     below_range,
     text_of,
-    unsigned,
 )
 from runner.engine.native.waiting_rows import WaitingRows
 from runner.files.scan_result import Entry
@@ -31,6 +32,7 @@ from runner.store.listing import ObjectInfo
 
 _NAME: Final = "seen-"
 _CACHE_KIB: Final = 1024
+_FILE: Final = CODES[Kind.FILE]
 _LOCAL_KINDS: Final = {"file": CODES[Kind.FILE], "symlink": CODES[Kind.LINK]}
 
 # key: NULL when it is the prefix and the path. marks: every object that stands for a folder, as one may have several.
@@ -44,17 +46,18 @@ CREATE TABLE scratch.there (
 CREATE TABLE scratch.marks (
   path BLOB, key TEXT, size INTEGER, etag TEXT, modified REAL, class TEXT, PRIMARY KEY (path, key)) WITHOUT ROWID;
 CREATE TABLE scratch.unknown (side INTEGER, path BLOB, PRIMARY KEY (side, path)) WITHOUT ROWID;
+CREATE TABLE scratch.gone (side INTEGER, path BLOB, PRIMARY KEY (side, path)) WITHOUT ROWID;
+CREATE TABLE scratch.odd (path BLOB PRIMARY KEY) WITHOUT ROWID;
 """
+# What memory has of these can match nothing: each side's rows are kept in full.
+_ODD = f"INSERT INTO scratch.odd SELECT path FROM main.base WHERE kind <> {_FILE} OR racy OR key IS NOT NULL"
 _LOCAL, _REMOTE = 0, 1
-
-
-class Candidate(NamedTuple):
-    """A path of which memory, folder and listing do not say the same (or whose row is racy)."""
-
-    path: str
-    base: Base | None
-    local: LocalSide
-    remote: RemoteSide
+_LOCAL_STAMPS = f"b.size, b.mtime_ns, b.ctime_ns, b.inode, b.mode | {stat.S_IFREG}"
+_REMOTE_STAMPS = "b.remote_size, b.etag, CAST(b.modified AS INTEGER)"
+_STANDARD = "STANDARD"
+_MATCHED_THERE = f"""(SELECT b.path FROM main.base b
+  WHERE NOT EXISTS (SELECT 1 FROM scratch.gone g WHERE g.side = {_REMOTE} AND g.path = b.path)
+  AND NOT EXISTS (SELECT 1 FROM scratch.odd o WHERE o.path = b.path))"""
 
 
 class Placeholder(NamedTuple):
@@ -68,9 +71,10 @@ class Observation:
     """One pass's tables. For one thread. Close it after the pass: the scratch file goes with it.
 
     directory: for the scratch file (`.runner/tmp`); None: SQLite's own temporary place, for plans that write nowhere.
+    whole: rows of everything, also of what is as memory says (for `both_sides`).
     """
 
-    def __init__(self, memory: Memory, directory: Path | None) -> None:
+    def __init__(self, memory: Memory, directory: Path | None, *, whole: bool = False) -> None:
         """Raises sqlite3.OperationalError (no room, no rights), OSError."""
         self._memory = memory
         self._connection = memory.connection
@@ -82,7 +86,12 @@ class Observation:
         self._there = WaitingRows(self._connection, "scratch.there", 7)
         self._marks = WaitingRows(self._connection, "scratch.marks", 6)
         self._nowhere = WaitingRows(self._connection, "scratch.unknown", 2)
-        self._waiting = (self._here, self._dirs, self._there, self._marks, self._nowhere)
+        gone = WaitingRows(self._connection, "scratch.gone", 2)
+        self._waiting = (self._here, self._dirs, self._there, self._marks, self._nowhere, gone)
+        self._same_here = Matching(self._connection, _LOCAL, _LOCAL_STAMPS, gone)
+        self._same_there = Matching(self._connection, _REMOTE, _REMOTE_STAMPS, gone)
+        self._whole = whole
+        self._knows_odd = False
         self._file = _scratch_file(directory)
         self._attach()
 
@@ -109,14 +118,27 @@ class Observation:
         path, kind, size, mtime_ns, ctime_ns, inode, mode, target = entry
         code = _LOCAL_KINDS.get(kind)
         if code is not None:
+            raw = path.encode()
+            if code == _FILE and not self._whole:
+                self._find_odd()
+                if self._same_here.take((raw, size, mtime_ns, ctime_ns, inode, mode)):
+                    return
             raw_target = None if target is None else path_bytes(target)
-            self._here.add((path.encode(), code, size, mtime_ns, ctime_ns, inode, mode, raw_target))
+            self._here.add((raw, code, size, mtime_ns, ctime_ns, inode, mode, raw_target))
         elif kind == "dir":
             self._dirs.add((path_bytes(path),))
 
     def add_folder(self, path: str) -> None:
         """An empty local folder."""
         self._here.add((path_bytes(path), FOLDER_CODE, 0, 0, 0, 0, 0, None))
+
+    def knows_remote(self, path: str, info: ObjectInfo) -> bool:
+        """The object is as memory says, and that is kept; else whoever knows what it is has to add it."""
+        key, size, etag, modified, storage_class = info[:5]
+        if self._whole or storage_class != _STANDARD or len(key) != len(self._prefix) + len(path):
+            return False
+        self._find_odd()
+        return self._same_there.take((path_bytes(path), size, etag, int(modified)))
 
     def add_remote(self, path: str, kind: Kind, info: ObjectInfo) -> None:
         """An object: kind FILE, or FOLDER for a placeholder, with the folder's path."""
@@ -153,6 +175,10 @@ class Observation:
 
         Raises MemoryCorruptError.
         """
+        self._find_odd()
+        self._same_here.finish()
+        if not self._assumed:
+            self._same_there.finish()
         self.flush()
         settle_folders(self._connection, assumed=self._assumed)
         asked = Differences(self._connection, assumed=self._assumed)
@@ -169,41 +195,27 @@ class Observation:
     @property
     def local_files(self) -> int:
         """Files and links."""
-        return self._number(f"SELECT count(*) FROM scratch.here WHERE kind <> {FOLDER_CODE}")
-
-    @property
-    def local_bytes(self) -> int:
-        return self._number("SELECT sum(size) FROM scratch.here")
+        return self._number(f"SELECT count(*) FROM scratch.here WHERE kind <> {FOLDER_CODE}") + self._same_here.matched
 
     @property
     def remote_files(self) -> int:
         """Objects that are files or links; as remembered when nobody has listed."""
         if self._assumed:
             return self._memory.count()
-        return self._number(f"SELECT count(*) FROM scratch.there WHERE kind <> {FOLDER_CODE}")
+        listed = self._number(f"SELECT count(*) FROM scratch.there WHERE kind <> {FOLDER_CODE}")
+        return listed + self._same_there.matched
 
     @property
     def remembered(self) -> int:
         return self._memory.count()
 
-    def local_kind(self, path: str) -> Kind | None:
-        """What the scan found at the path, a folder that holds something included; None for nothing."""
-        self.flush()
-        raw = path_bytes(path)
-        row = self._connection.execute("SELECT kind FROM scratch.here WHERE path = ?", (raw,)).fetchone()
-        if row:
-            return KINDS[row[0]]
-        is_dir = self._connection.execute("SELECT 1 FROM scratch.dirs WHERE path = ?", (raw,)).fetchone()
-        return Kind.FOLDER if is_dir or self.has_below_local(path) else None
-
-    def has_below_local(self, path: str) -> bool:
-        """A file, link or empty folder lies below."""
-        return self._has_below("scratch.here", path)
-
     def has_below_remote(self, path: str, besides: str = "") -> bool:
         """An object lies below the folder; its own placeholder is none of them. besides: SQL of paths not to count."""
-        tables = ("main.base",) if self._assumed else ("scratch.there", "scratch.marks")
-        return any(self._has_below(table, path, besides) for table in tables)
+        if self._assumed:
+            return self._has_below("main.base", path, besides)
+        if any(self._has_below(table, path, besides) for table in ("scratch.there", "scratch.marks")):
+            return True
+        return self._same_there.matched > 0 and self._has_below(_MATCHED_THERE, path, besides)
 
     def placeholders(self, path: str) -> list[Placeholder]:
         """Every object that stands for the folder: all of them go when it goes."""
@@ -212,6 +224,12 @@ class Observation:
         return [Placeholder(*row) for row in self._connection.execute(sql, (path_bytes(path),))]
 
     # ── inside ──
+
+    def _find_odd(self) -> None:
+        if not self._knows_odd:
+            self._knows_odd = True
+            with corruption_recognised():
+                self._connection.execute(_ODD)
 
     def _attach(self) -> None:
         connection = self._connection
@@ -243,10 +261,17 @@ class Observation:
         path = text_of(row[0])
         key = self._prefix + path
         base = base_of(row[1:13], key) if row[1] is not None else None
-        local: LocalSide = _local_of(row[13:20]) if row[13] is not None else self._nothing(_LOCAL, row[0])
-        if self._assumed:
-            return Candidate(path, base, local, _assumed_of(base))
-        remote: RemoteSide = _remote_of(row[20:26], key) if row[20] is not None else self._nothing(_REMOTE, row[0])
+        same_here, same_there = row[26:]
+        local: LocalSide
+        remote: RemoteSide
+        if row[13] is not None:
+            local = local_of(row[13:20])
+        else:
+            local = remembered_local(base) if same_here else self._nothing(_LOCAL, row[0])
+        if row[20] is not None:
+            remote = remote_of(row[20:26], key)
+        else:
+            remote = remembered_remote(base) if same_there or self._assumed else self._nothing(_REMOTE, row[0])
         return Candidate(path, base, local, remote)
 
     def _nothing(self, side: int, path: bytes) -> Any:
@@ -273,19 +298,3 @@ def _scratch_file(directory: Path | None) -> Path | None:
         return None
     directory.mkdir(mode=0o700, exist_ok=True)
     return directory / f"{_NAME}{secrets.token_hex(8)}.db"
-
-
-def _local_of(row: tuple[Any, ...]) -> Local:
-    kind, size, mtime_ns, ctime_ns, inode, mode, target = row
-    return Local(KINDS[kind], size, mtime_ns, ctime_ns, unsigned(inode), mode, path_text(target) if target else "")
-
-
-def _remote_of(row: tuple[Any, ...], key: str) -> Remote:
-    kind, own_key, size, etag, modified, storage_class = row
-    return Remote(KINDS[kind], own_key if own_key is not None else key, size, etag, modified, storage_class)
-
-
-def _assumed_of(base: Base | None) -> Remote | None:
-    if base is None:
-        return None
-    return Remote(base.kind, base.key, base.remote_size, base.etag, base.modified)

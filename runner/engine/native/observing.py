@@ -98,7 +98,7 @@ class Observer:
     def take_remote(self, info: ObjectInfo) -> None:
         """One object of the listing: a file, a placeholder, something to be ignored, or a problem."""
         path = info.key[len(self.pair.prefix) :]
-        if not path or always_excluded(path) or self.filters.excludes(path):
+        if not path or self.filters.excludes(path) or self.seen.knows_remote(path, info) or always_excluded(path):
             return
         placeholder = self._placeholder(path, info)
         if placeholder is not None:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from runner.engine.native import moves
 from runner.engine.native.acting import ends_pass
+from runner.engine.native.candidate import Candidate
 from runner.engine.native.decide import Action, Decision
 from runner.engine.native.ends import Ends
 from runner.engine.native.facts import Kind, Local, Remote
 from runner.engine.native.looking import Looker
-from runner.engine.native.observation import Candidate, Observation, Placeholder
+from runner.engine.native.observation import Observation, Placeholder
 from runner.engine.native.second_look import Ended, book
 from runner.engine.native.steps import REMOVED_THERE, Phase, Step, Steps
 from runner.engine.native.waiting import BusyError, MovedOnError, NotQuietError, StepProblemError

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from runner.engine.interface import Difference
+from runner.engine.native.candidate import Candidate
 from runner.engine.native.facts import UNKNOWN, Kind, Local, Remote
-from runner.engine.native.observation import Candidate
 from runner.engine.native.reconciliation import Reconciliation
 from runner.engine.native.waiting import BusyError, MovedOnError, NotQuietError
 from runner.store.errors import ArchivedObjectError
