@@ -18,6 +18,9 @@ PYTEST_ARGS ?=
 # these tests mostly wait for other processes; each file stays in one process, with a server of its own
 SIDE_BY_SIDE ?= -n 4 --dist loadfile --no-loadscope-reorder
 
+# As a user has it: where this is set, every start of `runner` would compile all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-container lint format type layers unit integration e2e histories scenarios races oracle bench soak sabotage mutation docs clean lock
 
 help:  ## what can be made
