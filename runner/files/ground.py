@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import NamedTuple
 
 from runner.files import beneath, rights, stamp
@@ -16,6 +16,7 @@ from runner.files.moves import Name
 from runner.files.pinned import Pinned
 from runner.files.rights import Rights
 from runner.files.scan_result import Entry
+from runner.files.spelling import Spelling
 from runner.files.touched import Touched
 
 # ELOOP: a link stands where a folder was, and nothing below a link is ours. ENOTDIR: a file does.
@@ -31,10 +32,12 @@ class Held(NamedTuple):
 
 
 class Ground:
-    """folder is lent. leases: the file system has them. touched: the directories that `sync` will make durable."""
+    """folder is lent. leases: the file system has them. folds: it takes `A` and `a` for one name. touched: the
+    directories that `sync` will make durable."""
 
-    def __init__(self, folder: Folder, rights: Rights, *, leases: bool) -> None:
+    def __init__(self, folder: Folder, rights: Rights, *, leases: bool, folds: bool) -> None:
         self.folder = folder
+        self.spelling = Spelling(folder.fd, folds=folds)
         self.touched = Touched(folder.fd)
         self._rights = rights
         self._leases = leases
@@ -43,6 +46,8 @@ class Ground:
         """See Tree.look."""
         try:
             state = beneath.lstat_beneath(self.folder.fd, path)
+            if self.spelling.other(path):
+                return None  # what is there is another path's
             return self._link(path) if stat.S_ISLNK(state.st_mode) else stamp.entry_of(path, state)
         except OSError as error:
             if error.errno in ABSENT:
@@ -51,16 +56,20 @@ class Ground:
 
     @contextmanager
     def parent(self, path: str, *, make: bool = False) -> Iterator[Name]:
-        """The name in its open directory, which is made when missing. Raises OSError."""
-        directory, name = beneath.split(path)
-        if not directory:
-            yield Name(self.folder.fd, _proper(name, path))
-            return
-        fd = self._directory(directory, make=make)
-        try:
-            yield Name(fd, _proper(name, path))
-        finally:
-            os.close(fd)
+        """The name in its open directory, which is made when missing. make: something is to get this name.
+
+        Raises OSError, SpelledOtherwiseError.
+        """
+        with self.spelling.taking(path) if make else nullcontext():
+            directory, name = beneath.split(path)
+            if not directory:
+                yield Name(self.folder.fd, _proper(name, path))
+                return
+            fd = self._directory(directory, make=make)
+            try:
+                yield Name(fd, _proper(name, path))
+            finally:
+                os.close(fd)
 
     @contextmanager
     def held(self, path: str, expected: Entry) -> Iterator[Held | None]:
@@ -71,7 +80,8 @@ class Ground:
 
     def make_folders(self, path: str) -> tuple[str, ...]:
         """The folder and those above it, with the pair's rights; those that were made. Raises OSError."""
-        made = self.folder.make_dirs(path, self._rights.of_folder())
+        with self.spelling.taking(path):
+            made = self.folder.make_dirs(path, self._rights.of_folder())
         for one in made:
             self._dress(one)
         if made:

@@ -8,10 +8,9 @@ import os
 from typing import NamedTuple
 
 from runner.files.abilities import Abilities
-from runner.files.system_calls import rename_exchange, rename_new
+from runner.files.system_calls import NO_LINKS, rename_exchange, rename_new
 
 NOT_SUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
-NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV})
 
 
 class Name(NamedTuple):

@@ -8,7 +8,10 @@ import errno
 import os
 import platform
 import sys
+from contextlib import suppress
 
+# link(2) where the file system has no hard links, or not for this file
+NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV})
 RESOLVE_NO_MAGICLINKS = 0x02
 RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_BENEATH = 0x08
@@ -87,15 +90,30 @@ def rename_no_replace(source_fd: int, source: str, target_fd: int, target: str) 
     """Moves one name beside the directories' descriptors; FileExistsError when the target is taken.
 
     Where the file system refuses renameat2's flag (EINVAL on NFS and some FUSE), link and unlink do the same for files
-    in two steps: a crash between them leaves both names on one file, never none.
+    in two steps: a crash between them leaves both names on one file, never none. Where there are no links either
+    (exFAT): a look and a rename, with a moment between them.
     """
     try:
         rename_new(source_fd, source, target_fd, target)
     except OSError as error:
         if error.errno not in {errno.EINVAL, errno.ENOSYS, errno.EPERM}:
             raise
+        _rename_in_steps(source_fd, source, target_fd, target)
+
+
+def _rename_in_steps(source_fd: int, source: str, target_fd: int, target: str) -> None:
+    try:
         os.link(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+    else:
         os.unlink(source, dir_fd=source_fd)
+        return
+    with suppress(FileNotFoundError):
+        os.stat(target, dir_fd=target_fd, follow_symlinks=False)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+    os.rename(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd)
 
 
 def sync_file_system(fd: int) -> None:

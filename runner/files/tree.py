@@ -71,7 +71,9 @@ class Tree:
         )
         self._tmp_fd = private.subfolder("tmp")
         self.abilities = abilities if abilities is not None else ability_probe.probe(self._tmp_fd)
-        self._ground = Ground(folder, self._rights, leases=self.abilities.lease)
+        self._ground = Ground(
+            folder, self._rights, leases=self.abilities.lease, folds=not self.abilities.case_sensitive
+        )
         self._trash_touched: Touched | None = None
         self._discards = Discards(trash)
         self._lock = threading.Lock()
@@ -83,6 +85,10 @@ class Tree:
         Raises OSError for everything else (EACCES, EIO, ENAMETOOLONG …): then it is unknown.
         """
         return self._ground.look(path)
+
+    def other_spelling(self, path: str) -> str:
+        """What has the path's place where the file system takes `A` and `a` for one name; "" mostly. Raises OSError."""
+        return self._ground.spelling.other(path)
 
     def open(self, path: str, expected: Entry | None = None) -> OpenFile:
         """A regular file for reading. Raises ChangedError when it is not exactly `expected`, OSError."""
@@ -203,7 +209,7 @@ class Tree:
 
     def remove_folder(self, path: str) -> bool:
         """True when it was empty and is gone. Raises OSError for anything but "not empty" or "gone"."""
-        removed = self.folder.remove_empty_dir(path)
+        removed = not self._ground.spelling.other(path) and self.folder.remove_empty_dir(path)
         if removed:
             self._ground.touched.note(beneath.split(path)[0])
         return removed

@@ -8,6 +8,7 @@ from runner.engine.native.facts import Kind, Local, Remote
 from runner.engine.native.second_look import Ended
 from runner.engine.native.steps import Step
 from runner.engine.native.waiting import BusyError, MovedOnError, NotQuietError, StepProblemError
+from runner.files.spelling import SpelledOtherwiseError
 from runner.model.passes import Again
 from runner.model.problem import Problem, Side
 from runner.store.errors import AccessDeniedError, ArchivedObjectError, StoreError
@@ -90,6 +91,9 @@ class Account:
             self.problem(error.side, path, "changing", "it changed again while it was synced: looked at again")
         elif isinstance(error, StepProblemError):
             self.problem(error.side, path, error.code, error.reason, error.permanent)
+        elif isinstance(error, SpelledOtherwiseError):
+            reason = f"the file system of the folder takes this name and {error.other} for one: rename one of the two"
+            self.problem(Side.REMOTE, path, "case-clash", reason, True)
         elif isinstance(error, OSError):
             code, reason = _ERRORS.get(error.errno or 0, ("cannot", error.strerror or str(error)))
             self.problem(Side.LOCAL, path, code, reason, is_permanent(error))
@@ -111,5 +115,5 @@ def is_permanent(error: Exception) -> bool:
     if isinstance(error, StepProblemError):
         return error.permanent
     if isinstance(error, OSError):
-        return error.errno == errno.ENAMETOOLONG
+        return isinstance(error, SpelledOtherwiseError) or error.errno == errno.ENAMETOOLONG
     return isinstance(error, AccessDeniedError | ArchivedObjectError)

@@ -34,6 +34,7 @@ def download(shop: Workshop, step: Step) -> Result:
 
 def fetch(shop: Workshop, path: str, remote: Remote) -> tuple[Remote, str, Temporary]:
     """The object's bytes in a finished temporary, its facts and the hash of its content. Raises as download."""
+    shop.refuse_other_spelling(path)
     _check_room(shop, path, remote.size)
     try:
         if remote.size <= GULP_BYTES:

@@ -176,7 +176,10 @@ class Planner:
 
     def _moves_there_to_here(self) -> int:
         count = 0
+        folds = not self.looker.reader.tree.abilities.case_sensitive
         for move in list(moves.moves(self._rows(Action.DELETE_LOCAL), self._rows(Action.DOWNLOAD))):
+            if folds and move.old.path.casefold() == move.new.path.casefold():
+                continue  # one name to the file system: the old one goes first, by the trash
             old, new = self.steps.of(move.old.path, Action.DELETE_LOCAL), self.steps.of(move.new.path, Action.DOWNLOAD)
             if old is None or new is None or not isinstance(old[1].local, Local):
                 continue

@@ -10,6 +10,7 @@ from runner.engine.native.looking import Looker
 from runner.engine.native.reading import Reader
 from runner.engine.native.waiting import StepProblemError
 from runner.engine.remote_trash import Keeper
+from runner.files.spelling import SpelledOtherwiseError
 from runner.files.tree import Tree
 from runner.model.problem import Side
 from runner.store.capabilities import Capabilities
@@ -35,6 +36,12 @@ class Workshop:
     on_bytes: Callable[[int], None]
     min_free_bytes: int
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def refuse_other_spelling(self, path: str) -> None:
+        """Before anything is fetched for it. Raises SpelledOtherwiseError, OSError."""
+        other = self.tree.other_spelling(path)
+        if other:
+            raise SpelledOtherwiseError(path, other)
 
     def key_of(self, path: str) -> str:
         """The key of a path. Raises StepProblemError: a conflict copy's name may be too long for one."""
