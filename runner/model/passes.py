@@ -110,8 +110,8 @@ class PassReport:
     retry: whether trying again soon can help (False for done passes and for halts).
     hydrated: every object of the listing is in place or a permanent problem; None when the pass cannot tell.
     scope: how far it looked; only FULL says something of the whole pair.
-    again: paths to ask for by a PATHS pass later. deferred_deletions: how many local deletions a PATHS pass found and
-    left to a LOCAL one, which knows moves and brakes.
+    again: paths to ask for by a PATHS pass later. deferred_deletions: how much a PATHS pass found
+    and left to a LOCAL one, a KEYS pass to a FULL one, because only those know absence, moves and brakes.
     """
 
     outcome: Outcome

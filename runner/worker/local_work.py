@@ -97,7 +97,7 @@ class LocalWork:
             if share.deletions:
                 self._deleted(now)
             return
-        if report.deferred_deletions:
+        if report.deferred_deletions and scope is not Scope.KEYS:  # what is gone in the bucket no scan can tell
             self._deleted(now)
         for path in share.batch.paths:
             self.again.pop(path, None)

@@ -183,8 +183,7 @@ class Triggers:
         self.local.ended(order.local, scope, report, moment.now, pass_seconds)
         if self.native and scope is not Scope.FULL:
             self.local.allowance.spent(cpu_seconds, moment.now)
-        if not carried:
-            self.events.put_back(order.events, moment.now)
+        self._count_events(order, report, moment.now, pass_seconds)
         if report.outcome is Outcome.HALTED or (carried and scope is Scope.FULL):
             self._halted = report.outcome is Outcome.HALTED
         self._count(report, scope, carried=carried)
@@ -197,6 +196,14 @@ class Triggers:
             self._intervals.rebuild(moment.now, step_seconds)
         if self._calendar:
             self._calendar.clock_stepped(moment.wall, step_seconds)
+
+    def _count_events(self, order: Order, report: PassReport, now: float, pass_seconds: float) -> None:
+        if order.work.scope is Scope.FULL:
+            self.events.listed(now, pass_seconds)
+        if report.outcome not in THROUGH:
+            self.events.put_back(order.events, now)
+        elif order.work.scope is Scope.KEYS and report.deferred_deletions:
+            self.events.gone(now)
 
     def _count(self, report: PassReport, scope: Scope, *, carried: bool) -> None:
         """A small pass that went through says nothing of a whole one that failed."""
@@ -245,6 +252,9 @@ class Triggers:
         keys_at = self.events.due_at()
         if keys_at is not None:
             yield Reason(self._not_too_soon(keys_at), Trigger.EVENT, Scope.KEYS if self.native else Scope.FULL)
+        listing_at = self.events.listing_due_at()
+        if listing_at is not None:
+            yield Reason(self._not_too_soon(listing_at), Trigger.EVENT)
 
     def _not_too_soon(self, at: float) -> float:
         if not self.native:
@@ -258,7 +268,7 @@ class Triggers:
         if scope in {Scope.PATHS, Scope.LOCAL}:
             paths = frozenset(share.batch.paths)
             return Order(reason.trigger, (), Work(scope, paths=paths), share)
-        events = self.events.taken()
+        events = self.events.taken(listing=scope is Scope.FULL)
         if scope is Scope.KEYS:
             return Order(reason.trigger, (), Work(scope, keys=events.keys), share, events)
         requests, self._requests = tuple(self._requests), []

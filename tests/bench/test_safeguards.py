@@ -96,6 +96,19 @@ def test_event_of_a_deleted_object_deletes_nothing_here(one: One) -> None:
     assert report.deferred_deletions == 1
 
 
+def test_event_of_what_only_a_listing_can_settle_asks_for_one(one: One) -> None:
+    keys = ("a//b", "empty/.s3_index", "other/")
+    for key in keys:
+        one.there.put(key, b"")
+    report = one.pass_(Outcome.DONE, Work(Scope.KEYS, keys=frozenset(keys)))
+    assert report.deferred_deletions == 3
+    assert one.runner.files() == one.before
+    one.pass_(Outcome.DONE_WITH_PROBLEMS)
+    assert (one.runner.path / "empty").is_dir()
+    report = one.pass_(Outcome.DONE, Work(Scope.KEYS, keys=frozenset(keys[1:])))
+    assert report.deferred_deletions == 0  # memory knows them
+
+
 def test_event_of_a_deleted_file_leaves_it_to_the_scan(one: One) -> None:
     (one.runner.path / "f00").unlink()
     report = one.pass_(Outcome.DONE, Work(Scope.PATHS, paths=frozenset({"f00"})))

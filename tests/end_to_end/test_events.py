@@ -1,5 +1,6 @@
-"""`events`: an object that somebody else puts is here long before the next listing, through a real queue and runner."""
+"""`events`: what somebody else puts or deletes is carried over long before the next scheduled pass; a real queue."""
 
+import json
 import os
 import socket
 import subprocess
@@ -69,7 +70,7 @@ def test_put_object_arrives_at_once_although_the_next_listing_is_far(moto: Any, 
         (tmp_path / "r").mkdir()
         with runner_in(moto, tmp_path / "r") as runner:
             pair = {"name": "w", "bucket": engine, "folder": str(tmp_path / "w"), "mode": "pull", "engine": engine}
-            runner.write_config([{**pair, "every": "1h", "events": queue}])
+            runner.write_config([{**pair, "every": "1h", "events": queue, "delete": True}])
             runner.start()
             runner.wait_for("w", health="in-sync")
             s3.put_object(Bucket=engine, Key="a b/new.txt", Body=b"hello")
@@ -79,8 +80,20 @@ def test_put_object_arrives_at_once_although_the_next_listing_is_far(moto: Any, 
             wait_until(lambda: _left(sqs, queue) == 0, "the message to be deleted", 20)
             last = runner.pair("w")["last_pass"]
             assert (last["trigger"], last["scope"]) == ("event", "keys")
-            assert runner.stop() == 0
             assert os.listdir(arrived.parent) == ["new.txt"]
+            s3.delete_object(Bucket=engine, Key="a b/new.txt")
+            sqs.send_message(QueueUrl=queue, MessageBody=_removed(engine, "a+b/new.txt"))  # moto tells nobody
+            wait_until(lambda: not arrived.exists(), "the deletion", 20)
+            runner.wait_for("w", health="in-sync")
+            assert runner.pair("w")["last_pass"]["trigger"] == "event"
+            assert runner.stop() == 0
+
+
+def _removed(bucket: str, key: str) -> str:
+    """As S3 tells it (S3 User Guide, "Event message structure")."""
+    told = {"bucket": {"name": bucket}, "object": {"key": key, "sequencer": "0055AED6DCD90281E5"}}
+    record = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectRemoved:Delete", "s3": told}
+    return json.dumps({"Records": [record]})
 
 
 def _left(sqs: Any, queue: str) -> int:

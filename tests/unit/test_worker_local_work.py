@@ -271,3 +271,21 @@ def test_local_work_busy_file_that_changes_is_not_looked_at_twice() -> None:
     share = subject.taken(Scope.PATHS, 10.1)
     subject.ended(share, Scope.PATHS, DONE, 10.2, 0.1)
     assert subject.is_empty
+
+
+def test_what_an_event_says_is_gone_is_pending_until_a_listing() -> None:
+    subject = native()
+    subject.notified({"p/a"}, ("r1",), 10.0)
+    assert run(subject, 11.0, DEFERRED).work.scope is Scope.KEYS
+    assert subject.is_pending
+    subject.notified({"p/b"}, ("r2",), 11.5)
+    run(subject, 11.6, DONE)
+    assert subject.next_at(at(11.6)) == pytest.approx(12.01)
+    order = run(subject, 12.1, FAILED)
+    assert (order.trigger, order.work.scope) == (Trigger.EVENT, Scope.FULL)
+    assert subject.is_pending
+    assert run(subject, 14.0, DONE, seconds=0.5).work.scope is Scope.FULL
+    assert not subject.is_pending
+    subject.notified({"p/a"}, ("r3",), 15.0)
+    run(subject, 15.1, DEFERRED)
+    assert subject.next_at(at(15.1)) == pytest.approx(19.5)  # listings take a tenth of the time

@@ -26,7 +26,7 @@ _MOST_VANISHED = 10_000  # of one batch, as ends of moves
 
 @dataclass(slots=True)
 class Hints:
-    """for_the_scan: how many of the paths only a scan can settle. For the pass's thread."""
+    """for_the_scan: how many of the names only a scan (of keys: a listing) can settle. For the pass's thread."""
 
     shop: Workshop
     memory: Memory
@@ -42,20 +42,44 @@ class Hints:
     def keys(self, names: Iterable[str]) -> Iterator[Candidate]:
         """Raises StoreError, OSError, MemoryCorruptError."""
         for key in sorted(names):
+            name = key.removeprefix(self.shop.pair.prefix)
+            if not name or not self._wanted(name):
+                continue
             path = path_of_key(key, self.shop.pair.prefix)
-            if isinstance(path, Refusal) or not self._wanted(path):
+            if isinstance(path, Refusal) or self._is_mark(path):
+                self.for_the_scan += not self._is_known_mark(key)
                 continue
             entry = self.shop.tree.look(path)
             local = local_of(entry) if entry is not None else None
             if entry is None or (local is not None and local.kind is not Kind.FOLDER):
                 base = self.memory.get(path)
                 yield Candidate(path, base, local, self._there(path, base))
+            else:
+                self.for_the_scan += 1
 
     def _there(self, path: str, base: Base | None) -> RemoteSide:
         try:
             return look_remote(self.shop, path, base)
-        except AccessDeniedError:  # of one key, or absent for a role that may not list: the next listing tells
+        except AccessDeniedError:  # of one key, or absent for a role that may not list: a listing tells
+            self.for_the_scan += 1
             return UNKNOWN
+
+    def _is_mark(self, path: str) -> bool:
+        """The placeholder of an empty folder, and no file."""
+        is_mark = path.rpartition("/")[2] == INDEX_NAME
+        return is_mark and self.shop.pair.empty_folders is not EmptyFolders.INDEX_FILE
+
+    def _is_known_mark(self, key: str) -> bool:
+        """Memory knows this object as that of a folder (made by this runner, say), and it is there."""
+        folder = key.removeprefix(self.shop.pair.prefix).rpartition("/")[0]
+        base = self.memory.get(folder)
+        if base is None or base.key != key:
+            return False
+        try:
+            info = self.shop.store.head(key)
+        except AccessDeniedError:
+            return False
+        return info is not None and info.etag == base.etag
 
     def as_move(self, step: Step) -> Step:
         """The upload of a new file that is the one which vanished under another name: a copy in the bucket."""
@@ -80,7 +104,7 @@ class Hints:
         if entry is not None and self._is_file(entry):
             base = self.memory.get(path)
             yield Candidate(path, base, local_of(entry), assumed(base))
-        elif entry is not None or self._vanish(path):
+        elif entry is not None or self._vanish(path) or self.shop.tree.other_spelling(path):
             self.for_the_scan += 1
 
     def _vanish(self, path: str) -> bool:
@@ -93,10 +117,7 @@ class Hints:
         return known
 
     def _is_file(self, entry: Entry) -> bool:
-        if entry.kind != "file":
-            return False
-        is_mark = entry.path.rpartition("/")[2] == INDEX_NAME
-        return not is_mark or self.shop.pair.empty_folders is EmptyFolders.INDEX_FILE
+        return entry.kind == "file" and not self._is_mark(entry.path)
 
     def _wanted(self, path: str) -> bool:
         return not always_excluded(path) and not self.filters.excludes(path)
