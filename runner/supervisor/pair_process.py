@@ -47,6 +47,11 @@ class Process:
         elif verdict is Verdict.KILL:
             self.kill(self.why_we_ended_it)
 
+    def silent_seconds(self, now: float) -> float:
+        """For how long it has missed its signs of life (one in a quarter of the patience); 0.0 while it gives them."""
+        silence = now - self.pulse.last_heard_at
+        return silence if silence > self.patience_seconds / 2 else 0.0
+
     def link_closed(self, now: float) -> None:
         """It hung up: it is either dying, or it will never be heard of again."""
         latest = now - self.patience_seconds + _CLOSED_LINK_GRACE_SECONDS

@@ -41,7 +41,7 @@ def pair_row(worker: PairWorker, *, now: float, now_wall: float, memory_bytes: i
     return {
         **_ABSENT,
         **{key: value for key, value in worker.report.items() if key in _ABSENT},
-        **_words_of(worker),
+        **_words_of(worker, now),
         "name": pair.name,
         "mode": str(pair.mode),
         "engine": str(pair.engine),
@@ -64,9 +64,13 @@ def pair_row(worker: PairWorker, *, now: float, now_wall: float, memory_bytes: i
     }
 
 
-def _words_of(worker: PairWorker) -> dict[str, object]:
-    """What the last report cannot know: the pair has failed for good, or is paused before its worker said so."""
+def _words_of(worker: PairWorker, now: float) -> dict[str, object]:
+    """What the last report cannot know: the pair has failed for good, is paused before its worker said so, or its
+    worker is silent, so that nobody knows what has changed since."""
     words: dict[str, object] = {}
+    silent_seconds = worker.process.silent_seconds(now) if worker.process and worker.report else 0.0
+    if silent_seconds:
+        words = {"error": f"no sign of life for {silent_seconds:.0f} s", "health": str(Health.UNKNOWN)}
     if worker.is_failed:
         words = {"error": worker.failure, "health": str(Health.FAILING)}
     if worker.paused and not worker.report:

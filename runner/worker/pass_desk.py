@@ -33,6 +33,17 @@ class Running:
     cpu_seconds: float  # of this process so far
 
 
+def is_work(progress: Progress, *, native: bool) -> bool:
+    """The pass has found what is not in place: until it has gone through, nobody may say that both sides are equal.
+
+    native: files_total is what is to be moved. A run of the AWS CLI counts what it has to compare, too.
+    """
+    if progress.stage not in {"transferring", "deleting"}:
+        return False
+    counts_work = native or progress.stage == "deleting"
+    return bool(progress.files_done or progress.bytes_total or (counts_work and progress.files_total))
+
+
 @dataclass(eq=False)
 class PassDesk:
     """say: sends a message, on the loop. ended: called after each pass, with its report, when all else is done.
@@ -54,12 +65,13 @@ class PassDesk:
     running: Running | None = None
     last_small: PassReport | None = None
     _progress: Progress | None = None
+    _found_work: bool = False
     _progress_posted: bool = False
 
     def start(self, order: Order, moment: Moment) -> None:
         """The thread is idle and the pair is held."""
         self.running = Running(order, moment, time.process_time())
-        self._progress = None
+        self._progress, self._found_work = None, False
         self.lending.begin(under_slots=order.under_slots)
         self.reporter.changed()
         self.thread.submit(lambda: self._pass(order), self._ended)
@@ -83,6 +95,9 @@ class PassDesk:
     def progressed(self, progress: Progress) -> None:
         """From the pass thread; often. The loop is woken once a report, not once a call."""
         self._progress = progress
+        if not self._found_work and is_work(progress, native=self.triggers.native):
+            self._found_work = True
+            self.post(self.reporter.changed)  # from now on the pair is known to be behind
         if not self._progress_posted:
             self._progress_posted = True
             self.post(self.reporter.progressed)
@@ -102,11 +117,12 @@ class PassDesk:
         self._progress_posted = False
         running = self.running
         taken = running is not None and not (running.order.local.is_empty and running.order.events.is_empty)
+        found = running is not None and self._found_work
         return Doing(
             trigger=running.order.trigger if running else None,
             started_at=running.began.wall if running else None,
             progress=self._progress if running else None,
-            pending=taken or self.triggers.is_pending,
+            pending=taken or found or self.triggers.is_pending,
             paused=self.triggers.paused,
             retrying=self.triggers.is_retrying,
             next_pass_at=None if running else moment.wall_of(self.triggers.next_scheduled_at(moment)),

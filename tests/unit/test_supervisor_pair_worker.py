@@ -11,6 +11,7 @@ from runner.model.states import WorkerState
 from runner.supervisor.exits import Exit
 from runner.supervisor.pair_process import PairProcess
 from runner.supervisor.pair_worker import PairWorker
+from runner.supervisor.status import pair_row
 from runner.supervisor.watchdog import Pulse
 from runner.wire.channel import Received
 
@@ -228,3 +229,13 @@ def test_pair_makes_no_illegal_move(worker: PairWorker, house: FakeHouse) -> Non
     die(worker, 78)
     worker.bring_up()
     assert not [line for line in house.logged if "bug" in line]
+
+
+def test_row_of_a_silent_worker_no_longer_says_what_was_true_when_it_last_spoke(worker: PairWorker) -> None:
+    worker.report = {"health": "in-sync", "error": ""}
+    assert worker.process is not None
+    rows = [pair_row(worker, now=now, now_wall=0.0, memory_bytes=None) for now in (29.0, 31.0)]
+    assert [row["health"] for row in rows] == ["in-sync", "unknown"]
+    assert rows[1]["error"] == "no sign of life for 31 s"
+    worker.process.pulse.heard(40.0)
+    assert pair_row(worker, now=60.0, now_wall=0.0, memory_bytes=None)["health"] == "in-sync"

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from runner.config.settings import EngineName, Mode, Pair, Symlinks
-from runner.model.passes import Halt, Outcome, PassReport, Scope, Trigger, Work
+from runner.model.passes import Halt, Outcome, PassReport, Progress, Scope, Trigger, Work
 from runner.model.problem import Problem, Side
 from runner.model.states import Activity, Health
 from runner.worker.account import Account, Doing
+from runner.worker.pass_desk import is_work
 from runner.worker.stopping import NativeLeftover
 
 DONE = PassReport(Outcome.DONE)
@@ -66,6 +67,24 @@ def ended(subject: Account, report: PassReport, scope: Scope = Scope.FULL, *name
 def test_health_after_passes_over_parts(reports: list[tuple[PassReport, Scope]], health: Health) -> None:
     subject = account()
     assert [ended(subject, report, scope) for report, scope in reports][-1] is health
+
+
+@pytest.mark.parametrize(
+    ("progress", "native", "cli"),
+    [
+        (Progress("listing", 5000), False, False),
+        (Progress("checking", 5), False, False),
+        (Progress("transferring", 0, None), False, False),
+        (Progress("transferring", 0, 3), True, False),  # what the AWS CLI has to compare, too
+        (Progress("transferring", 3, 3), True, True),
+        (Progress("transferring", 0, None, 0, 77), True, True),
+        (Progress("deleting", 0, 1), True, True),
+    ],
+)
+def test_pass_that_found_something_to_do_is_told_from_one_that_looks(
+    progress: Progress, native: bool, cli: bool
+) -> None:
+    assert (is_work(progress, native=True), is_work(progress, native=False)) == (native, cli)
 
 
 def test_part_neither_hydrates_nor_counts_as_the_last_success() -> None:
