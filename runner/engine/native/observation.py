@@ -9,7 +9,7 @@ import contextlib
 import secrets
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -212,10 +212,12 @@ class Observation:
     def has_below_remote(self, path: str, besides: str = "") -> bool:
         """An object lies below the folder; its own placeholder is none of them. besides: SQL of paths not to count."""
         if self._assumed:
-            return self._has_below("main.base", path, besides)
-        if any(self._has_below(table, path, besides) for table in ("scratch.there", "scratch.marks")):
-            return True
-        return self._same_there.matched > 0 and self._has_below(_MATCHED_THERE, path, besides)
+            return self._has_below(("main.base",), path, besides)
+        rows = (("scratch.there", self._there), ("scratch.marks", self._marks))
+        tables = [table for table, its in rows if its.any]  # a first push asks this of every file
+        if self._same_there.matched:
+            tables.append(_MATCHED_THERE)
+        return bool(tables) and self._has_below(tables, path, besides)
 
     def placeholders(self, path: str) -> list[Placeholder]:
         """Every object that stands for the folder: all of them go when it goes."""
@@ -248,14 +250,14 @@ class Observation:
         self.flush()
         return int(self._connection.execute(sql).fetchone()[0] or 0)
 
-    def _has_below(self, table: str, path: str, besides: str = "") -> bool:
+    def _has_below(self, tables: Sequence[str], path: str, besides: str) -> bool:
         self.flush()
         first, end = below_range(path)
-        upper = "AND path < :end" if end is not None else ""
-        upper += f" AND path NOT IN ({besides})" if besides else ""
-        sql = f"SELECT 1 FROM {table} WHERE path > :first {upper} LIMIT 1"
+        which = "path > :first" if end is None else "path > :first AND path < :end"
+        which += f" AND path NOT IN ({besides})" if besides else ""
+        sql = "SELECT " + " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {which})" for table in tables)
         with corruption_recognised():
-            return self._connection.execute(sql, {"first": first, "end": end}).fetchone() is not None
+            return bool(self._connection.execute(sql, {"first": first, "end": end}).fetchone()[0])
 
     def _candidate(self, row: tuple[Any, ...]) -> Candidate:
         path = text_of(row[0])

@@ -19,6 +19,7 @@ class WaitingRows:
     def __init__(self, connection: sqlite3.Connection, table: str, width: int) -> None:
         self._connection = connection
         self._values: list[Any] = []
+        self.any = False  # a row was ever added
         self._step = width * _TOGETHER
         self._most = width * _ROWS
         self._width = width
@@ -30,6 +31,7 @@ class WaitingRows:
         """Raises sqlite3.OperationalError (no room)."""
         values = self._values
         values += row
+        self.any = True
         if len(values) >= self._most:
             self.write()
 
