@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.loaders import create_loader
@@ -27,7 +28,7 @@ TOKENS: list[dict[str, str]] = [
     {"AWS_SECURITY_TOKEN": "old"},
     {"AWS_SECURITY_TOKEN": "old", "AWS_SESSION_TOKEN": "t"},
 ]
-ASKED = [
+ASKED: list[dict[str, Any]] = [
     {},
     {"region": "us-west-2"},
     {"endpoint_url": "http://h:3"},
@@ -48,7 +49,7 @@ def test_plain_answer_is_botocores(number: int, tmp_path: Path, monkeypatch: pyt
     asked, token = ASKED[number % len(ASKED)], TOKENS[number % len(TOKENS)]  # each place with three of each
     keys = {} if asked.get("anonymous") and number % 2 else KEYS
     environment = {**keys, **PLACES[number % len(PLACES)], **token}
-    request = CredentialRequest(**{**asked, "environment": environment})  # type: ignore[arg-type]
+    request = CredentialRequest(**asked, environment=environment)
     plain = plain_answer(request)
     assert plain is not None
     assert plain == botocores_answer(request, tmp_path, monkeypatch)
