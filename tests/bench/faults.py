@@ -35,6 +35,8 @@ class Faults:
 
     def fault_now(self, suits: set[FaultName]) -> FaultName | None:
         """Of this request. Each armed one comes nearer, a Moment by its own kind; the rest wait for what suits."""
+        if not self.armed:
+            return None
         for fault in list(self.armed):
             if fault.name.startswith(("at-", "unreadable")) and fault.name not in suits:
                 continue

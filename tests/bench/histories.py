@@ -19,6 +19,7 @@ from runner.engine.native import downloading, uploading
 from runner.model.passes import Scope
 from tests.bench.fake_s3 import Clock, FakeS3, Kind
 from tests.bench.faults import Moment
+from tests.bench.kept import memory_kept
 from tests.bench.runners import BenchRunner, FakeServer
 from tests.bench.steps import Clear, Meanwhile, Memory, Pass, Restart, Step, Trouble, Wait, take, without_each
 from tests.bench.world import BUCKET, Act, World
@@ -205,6 +206,7 @@ def _small() -> Iterator[None]:
         mock.patch.object(brakes, "COUNTS_FROM", 3),
         mock.patch.object(uploading, "GULP_BYTES", 12),
         mock.patch.object(downloading, "GULP_BYTES", 12),
+        memory_kept(),
     ):
         yield
 
@@ -220,4 +222,4 @@ def fake_world(root: Path, kind: Kind, pairs: Pairs) -> World:
 
 
 def pair_of(root: Path, number: int, mode: Mode, values: dict[str, Any], bucket: str = "bench") -> Pair:
-    return make_pair(bucket, root / f"r{number}", mode, **values)
+    return make_pair(bucket, root / f"r{number}", mode, **{"endpoint_url": "http://fake", **values})

@@ -6,6 +6,7 @@ V6 each row of a memory tells what really was on both sides. V7 a pass takes not
 other side, and neither a first pass nor one for events takes anything away.
 """
 
+import functools
 import hashlib
 from fnmatch import fnmatchcase
 from itertools import chain
@@ -42,6 +43,7 @@ class Oracle:
         self._replaced: set[bytes] = {b""}
         self._deleted: dict[str, bytes] = {}  # path -> value that every side and every memory had when it was deleted
         self.last = b"v00000\n"
+        self._is_still = False  # the last pass did nothing to its folder
 
     # ── what users tell ──
 
@@ -99,13 +101,15 @@ class Oracle:
         return Look(self._world.acts, is_first, *self._sides(number))
 
     def after_pass(self, number: int, before: Look, report: PassReport | None, scope: Scope) -> None:
-        """V7. report: None of a pass that was killed."""
+        """V7, V6. report: None of a pass that was killed."""
+        here, there = self._sides(number)
+        self._is_still = here.stamps == before.here.stamps
         deleted = (report.deleted_local, report.deleted_remote) if report is not None else (0, 0)
         assert not any(deleted) or not before.is_first, f"V7 runner {number}: a first pass deleted {deleted}"
         assert not any(deleted) or scope in {Scope.FULL, Scope.LOCAL}, f"V7 runner {number}: an event deleted {deleted}"
+        self._check_memory(number, here)
         if self._world.acts != before.acts or not self._world.bucket.remembers:
             return
-        here, there = self._sides(number)
         for path in before.here.items.keys() & before.there.keys():
             if before.here.items[path].kind == "folder" or before.there[path].kind == "folder":
                 continue
@@ -119,11 +123,9 @@ class Oracle:
         there = tree_of_bucket(world.bucket.contents(), world.prefix) if world.bucket.remembers else {}
         return Tree.of(world.runners[number].path), there
 
-    def check_memory(self, number: int) -> None:
+    def _check_memory(self, number: int, tree: Tree) -> None:
         """V6."""
-        runner = self._world.runners[number]
-        memory = runner.memory()
-        tree = Tree.of(runner.path)
+        memory = self._world.runners[number].memory()
         try:
             for path, base in memory.below(""):
                 if base.kind is not Kind.FOLDER:
@@ -162,19 +164,18 @@ class Oracle:
         quiet = 0
         reports: list[PassReport] = []
         for _ in range(_ROUNDS):
-            before = [Tree.of(runner.path).stamps for runner in self._world.runners]
-            reports = [self._pass(number) for number in range(len(self._world.runners))]
-            is_same = before == [Tree.of(runner.path).stamps for runner in self._world.runners]
-            quiet = quiet + 1 if is_same and all(_is_quiet(report) for report in reports) else 0
+            ends = [self._pass(number) for number in range(len(self._world.runners))]
+            reports = [report for report, _is_still in ends]
+            quiet = quiet + 1 if all(is_still and _is_quiet(report) for report, is_still in ends) else 0
             if quiet == 2:
                 return [{problem.path.removesuffix(f"/{INDEX_NAME}") for problem in one.problems} for one in reports]
             self._world.clock.sleep(1.0)
         raise AssertionError(f"V4 no rest after {_ROUNDS} rounds: {[_told(report) for report in reports]}")
 
-    def _pass(self, number: int) -> PassReport:
+    def _pass(self, number: int) -> tuple[PassReport, bool]:
         report = self._world.sync(number)
         assert report is not None
-        return report
+        return report, self._is_still
 
     def _check_values(self, bucket: dict[str, Item], trees: list[dict[str, Item]]) -> None:
         """V1, V2."""
@@ -248,5 +249,6 @@ def _is_equal(here: Item | None, there: Item | None) -> bool:
     return (here.kind, here.body) == (there.kind, there.body) and len(modes) < 2
 
 
+@functools.lru_cache(1024)
 def _sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()

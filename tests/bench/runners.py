@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from runner.config.settings import Pair
-from runner.engine.interface import ServiceUnavailableError, Surroundings
+from runner.engine.interface import Engine, ServiceUnavailableError, Surroundings
 from runner.engine.native.engine import NativeEngine
 from runner.engine.native.memory import Memory
 from runner.engine.native.server import Server
@@ -16,6 +16,7 @@ from runner.store.client import Client
 from runner.wire.channel import Channel
 from tests.bench.fake_door import Door
 from tests.bench.fake_s3 import FakeS3
+from tests.bench.kept import KeptMemory
 from tests.integration.native_engine import Runner
 
 DATABASE = ("state.db", "state.db-wal", "state.db-shm")
@@ -82,22 +83,25 @@ class BenchRunner(Runner):
         self._clock = clock
         self._serve = serve
         self._saved: dict[str, bytes] = {}
+        self._database = pair.folder / ".runner" / DATABASE[0]
         self.in_pass = False
         super().__init__(pair, connect)
 
     def _surroundings(self) -> Surroundings:
         return replace(super()._surroundings(), wall_clock=self._clock)
 
-    def _open(self) -> None:
-        super()._open()
-        self.engine.close()
+    def _engine(self, lock_fd: int) -> Engine:
         around = self._surroundings()
-        self.engine = NativeEngine(around, self.folder, self.private, self._lock.fd, self._serve(around), InLine())
+        return NativeEngine(around, self.folder, self.private, lock_fd, self._serve(around), InLine())
+
+    def close(self) -> None:
+        super().close()
+        KeptMemory.let_go(self._database)
 
     # ── memory ──
 
     def memory(self) -> Memory:
-        return Memory.open_read_only(self.path / ".runner" / DATABASE[0])
+        return KeptMemory.open_read_only(self._database)
 
     def memory_on_disk(self) -> dict[str, bytes]:
         place = self.path / ".runner"

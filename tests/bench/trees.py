@@ -50,9 +50,17 @@ def _look(folder: str, above: str, found: Tree) -> bool:
                 if not _look(entry.path, f"{name}/", found):
                     found.items[name] = Item("folder", b"", None)
             else:
-                with open(entry.path, "rb") as file:
-                    found.items[name] = Item("file", file.read(), state.st_mode & 0o777)
+                found.items[name] = Item("file", content_of(entry.path), state.st_mode & 0o777)
     return is_full
+
+
+def content_of(path: str) -> bytes:
+    """Of a file that nobody writes now."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(fd, os.fstat(fd).st_size + 1)
+    finally:
+        os.close(fd)
 
 
 def tree_of_bucket(objects: Contents, prefix: str) -> dict[str, Item]:

@@ -87,7 +87,6 @@ class World:
         self.acts += 1
         if report is not None and report.halt is not None:
             runner.token = report.halt.token
-        self.oracle.check_memory(number)
         return report
 
     def kill(self, number: int, after: int, at: Moment = "meanwhile") -> None:

@@ -87,7 +87,10 @@ class Runner:
         lock = try_lock(self.private, Holder("test", os.getpid(), 0.0))
         assert isinstance(lock, PairLock)
         self._lock = lock
-        self.engine: Engine = create_engine(self._surroundings(), self.folder, self.private, lock.fd)
+        self.engine = self._engine(lock.fd)
+
+    def _engine(self, lock_fd: int) -> Engine:
+        return create_engine(self._surroundings(), self.folder, self.private, lock_fd)
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(

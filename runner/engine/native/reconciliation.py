@@ -125,6 +125,8 @@ class Reconciliation:
             self._look_at_all(work.scope)
         else:
             self._look_at_some(work)
+        if self.steps.is_empty:
+            return  # at rest: no move, nothing that was refused, nothing for the brakes
         moved, _moved_here = self.planner.find_moves(can_copy=self.shop.capabilities.copy)
         if work.scope in {Scope.FULL, Scope.LOCAL}:
             self.refusals.drop(try_some=self.tries_refused)
@@ -202,12 +204,13 @@ class Reconciliation:
     # ── acting ──
 
     def _act(self) -> None:
-        self._total = sum(self.steps.count(phase)[0] for phase in Phase)
-        self._bytes_total = self.steps.count(Phase.TRANSFERS)[1]
+        counts = self.steps.counts()
+        self._total = sum(count for count, _bytes in counts.values())
+        self._bytes_total = counts.get(Phase.TRANSFERS, (0, 0))[1]
         width = self.shop.pair.concurrency
         self._progress("transferring", 0)
         for phase in Phase:
-            if not self.steps.count(phase)[0]:
+            if phase not in counts:
                 continue
             order = transfer_order(self.steps, width) if phase is Phase.TRANSFERS else self.steps.run_order(phase)
             if phase is Phase.LATE_UPLOADS:  # a removal that failed leaves its folder in the bucket

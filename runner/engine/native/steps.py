@@ -15,7 +15,7 @@ from runner.engine.native.packed_step import packed, unpacked
 from runner.engine.native.step import Step
 
 _TABLE = """
-CREATE TABLE scratch.todo (
+CREATE TABLE IF NOT EXISTS scratch.todo (
   id INTEGER PRIMARY KEY, phase INTEGER NOT NULL, verb TEXT NOT NULL, path BLOB NOT NULL, kind TEXT NOT NULL,
   size INTEGER NOT NULL, content TEXT NOT NULL, fresh INTEGER NOT NULL, payload BLOB NOT NULL)
 """
@@ -45,12 +45,14 @@ class Steps:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        connection.execute("DROP TABLE IF EXISTS scratch.todo")
+        self.is_empty = True  # nothing was ever added
         connection.execute(_TABLE)
+        connection.execute("DELETE FROM scratch.todo")
 
     def add(self, step: Step, content: str = "", phase: Phase | None = None) -> None:
         """content: what tells equal contents of moves apart, "" when it cannot be the one or other end of a move.
         phase: None for the usual one of its action."""
+        self.is_empty = False
         phase = phase or _PHASES.get(step.action, Phase.TRANSFERS)
         row = (phase, step.action.value, path_bytes(step.path), step.kind.value, step.size_bytes, content)
         self._connection.execute(
@@ -81,6 +83,11 @@ class Steps:
         sql = "SELECT count(*), coalesce(sum(size), 0) FROM scratch.todo WHERE phase = ?"
         count, size = self._connection.execute(sql, (phase,)).fetchone()
         return int(count), int(size)
+
+    def counts(self) -> dict[Phase, tuple[int, int]]:
+        """Steps and bytes of each phase that has any."""
+        sql = "SELECT phase, count(*), sum(size) FROM scratch.todo GROUP BY phase"
+        return {Phase(phase): (count, size) for phase, count, size in self._connection.execute(sql)}
 
     def count_verb(self, *actions: Action) -> int:
         marks = ", ".join("?" * len(actions))
