@@ -255,6 +255,13 @@ def test_file_and_placeholder_of_one_path_show_the_file(seen: Observation) -> No
     assert [place.key for place in seen.placeholders("d")] == ["p/d/"]
 
 
+def test_placeholder_takes_no_place_of_a_file_that_is_as_memory_says(memory: Memory, seen: Observation) -> None:
+    memory.record([("a", BASE)])
+    add_remote(seen, "a", INFO)
+    seen.add_remote("a", Kind.FOLDER, ObjectInfo("p/a/.s3_index", 0, "e0", 7.0))
+    assert list(seen.candidates()) == [Candidate("a", BASE, None, REMOTE)]
+
+
 def test_what_lies_below_in_the_bucket_is_told(seen: Observation) -> None:
     seen.add_local(ENTRY._replace(path="d/x"))
     seen.add_remote("r/x", Kind.FILE, INFO._replace(key="p/r/x"))

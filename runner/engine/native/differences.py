@@ -105,22 +105,26 @@ ORDER BY 1 LIMIT :page
 """
 
 
-def settle_folders(connection: sqlite3.Connection, *, assumed: bool) -> None:
+def settle_folders(connection: sqlite3.Connection, *, assumed: bool, elided: bool) -> None:
     """One object for each folder: the one memory knows, else the first by name. A file of the same path comes first.
 
-    Then the local folders that hold something, where memory or the bucket speaks of the folder itself.
+    Then the local folders that hold something, where memory or the bucket speaks of the folder itself. elided: files
+    of the listing that are as memory says have no rows; what memory knows and is not gone is one.
     """
     with corruption_recognised():
         connection.execute("DELETE FROM scratch.there WHERE kind = ?", (FOLDER_CODE,))
-        connection.execute(_CHOOSE, {"folder": FOLDER_CODE})
+        connection.execute(_CHOOSE, {"folder": FOLDER_CODE, "elided": elided})
         connection.execute(_FOLDERS.format(spoken_of=_BASE_ONLY if assumed else _EITHER), {"folder": FOLDER_CODE})
 
 
-_CHOOSE = """
+_CHOOSE = f"""
 INSERT OR IGNORE INTO scratch.there (path, kind, key, size, etag, modified, class)
 SELECT m.path, :folder, m.key, m.size, m.etag, m.modified, m.class FROM scratch.marks m WHERE m.key = (
   SELECT k.key FROM scratch.marks k LEFT JOIN main.base b ON b.path = k.path
   WHERE k.path = m.path ORDER BY k.key IS b.key DESC, k.key LIMIT 1)
+AND NOT (:elided AND EXISTS (SELECT 1 FROM main.base f WHERE f.path = m.path AND f.kind = {_FILE})
+  AND NOT EXISTS (SELECT 1 FROM scratch.gone g WHERE g.side = 1 AND g.path = m.path)
+  AND NOT EXISTS (SELECT 1 FROM scratch.odd o WHERE o.path = m.path))
 """
 _BASE_ONLY = "SELECT path FROM main.base WHERE kind = :folder"
 _EITHER = f"{_BASE_ONLY} UNION SELECT path FROM scratch.there WHERE kind = :folder"

@@ -180,7 +180,7 @@ class Observation:
         if not self._assumed:
             self._same_there.finish()
         self.flush()
-        settle_folders(self._connection, assumed=self._assumed)
+        settle_folders(self._connection, assumed=self._assumed, elided=self._same_there.matched > 0)
         asked = Differences(self._connection, assumed=self._assumed)
         for row in asked.rows():
             yield self._candidate(row)
@@ -188,7 +188,7 @@ class Observation:
     def both_sides(self) -> Iterator[Candidate]:
         """Every path of either side, without memory; for comparisons."""
         self.flush()
-        settle_folders(self._connection, assumed=False)
+        settle_folders(self._connection, assumed=False, elided=False)
         for row in both_sides(self._connection):
             yield self._candidate(row)
 
