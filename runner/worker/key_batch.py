@@ -77,7 +77,7 @@ class KeyBatch:
         self._gone_last_at = now
 
     def listed(self, now: float, seconds: float) -> None:
-        """A pass with a listing ended, which took so long."""
+        """A pass with a listing that events made ended; it took so long."""
         self._listed_at, self._listing_seconds = now, seconds
 
     def taken(self, *, listing: bool = False) -> KeyShare:

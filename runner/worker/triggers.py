@@ -198,7 +198,7 @@ class Triggers:
             self._calendar.clock_stepped(moment.wall, step_seconds)
 
     def _count_events(self, order: Order, report: PassReport, now: float, pass_seconds: float) -> None:
-        if order.work.scope is Scope.FULL:
+        if order.work.scope is Scope.FULL and order.trigger in MADE_BY_EVENTS:
             self.events.listed(now, pass_seconds)
         if report.outcome not in THROUGH:
             self.events.put_back(order.events, now)

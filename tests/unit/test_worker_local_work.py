@@ -288,4 +288,7 @@ def test_what_an_event_says_is_gone_is_pending_until_a_listing() -> None:
     assert not subject.is_pending
     subject.notified({"p/a"}, ("r3",), 15.0)
     run(subject, 15.1, DEFERRED)
-    assert subject.next_at(at(15.1)) == pytest.approx(19.5)  # listings take a tenth of the time
+    assert run(subject, 16.2, DONE, seconds=0.5).trigger is Trigger.EVENT
+    subject.notified({"p/a"}, ("r4",), 16.8)
+    run(subject, 16.9, DEFERRED)
+    assert subject.next_at(at(16.9)) == pytest.approx(21.7)  # listings that events make take a tenth of the time
