@@ -318,3 +318,16 @@ def test_plan_observes_beside_a_memory_that_is_only_read(memory: Memory, tmp_pat
     assert [row.path for row in seen.candidates()] == ["a"]
     seen.close()
     looked.close()
+
+
+def test_comparison_knows_folders_from_the_sides_alone(memory: Memory, tmp_path: Path) -> None:
+    folder = Base(Kind.FOLDER, 0, 0, 0, 0, 0, "", "p/d/", "e1", 0, 7.0)
+    memory.record([("d", folder), ("e", folder._replace(key="p/e/"))])
+    seen = Observation(memory, tmp_path / "tmp", whole=True)
+    for name in ("d", "e"):
+        seen.add_local(Entry(name, "dir", 0, 4, 5, 6, 0o040755))
+        seen.add_local(ENTRY._replace(path=f"{name}/f"))
+        add_remote(seen, f"{name}/f", INFO._replace(key=f"p/{name}/f"))
+    seen.add_remote("e", Kind.FOLDER, ObjectInfo("p/e/", 0, "e1", 7.0))
+    assert [found.path for found in seen.both_sides()] == ["d/f", "e", "e/f"]
+    seen.close()

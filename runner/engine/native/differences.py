@@ -105,16 +105,16 @@ ORDER BY 1 LIMIT :page
 """
 
 
-def settle_folders(connection: sqlite3.Connection, *, assumed: bool, elided: bool) -> None:
+def settle_folders(connection: sqlite3.Connection, *, spoken_of: str, elided: bool) -> None:
     """One object for each folder: the one memory knows, else the first by name. A file of the same path comes first.
 
-    Then the local folders that hold something, where memory or the bucket speaks of the folder itself. elided: files
+    Then the local folders that hold something, where somebody (SPOKEN_OF…) speaks of the folder itself. elided: files
     of the listing that are as memory says have no rows; what memory knows and is not gone is one.
     """
     with corruption_recognised():
         connection.execute("DELETE FROM scratch.there WHERE kind = ?", (FOLDER_CODE,))
         connection.execute(_CHOOSE, {"folder": FOLDER_CODE, "elided": elided})
-        connection.execute(_FOLDERS.format(spoken_of=_BASE_ONLY if assumed else _EITHER), {"folder": FOLDER_CODE})
+        connection.execute(_FOLDERS.format(spoken_of=spoken_of), {"folder": FOLDER_CODE})
 
 
 _CHOOSE = f"""
@@ -126,8 +126,9 @@ AND NOT (:elided AND EXISTS (SELECT 1 FROM main.base f WHERE f.path = m.path AND
   AND NOT EXISTS (SELECT 1 FROM scratch.gone g WHERE g.side = 1 AND g.path = m.path)
   AND NOT EXISTS (SELECT 1 FROM scratch.odd o WHERE o.path = m.path))
 """
-_BASE_ONLY = "SELECT path FROM main.base WHERE kind = :folder"
-_EITHER = f"{_BASE_ONLY} UNION SELECT path FROM scratch.there WHERE kind = :folder"
+SPOKEN_OF_IN_MEMORY: Final = "SELECT path FROM main.base WHERE kind = :folder"
+SPOKEN_OF_THERE: Final = "SELECT path FROM scratch.there WHERE kind = :folder"
+SPOKEN_OF: Final = f"{SPOKEN_OF_IN_MEMORY} UNION {SPOKEN_OF_THERE}"
 _FOLDERS = """
 INSERT OR IGNORE INTO scratch.here (path, kind, size, mtime_ns, ctime_ns, inode, mode)
 SELECT f.path, :folder, 0, 0, 0, 0, 0 FROM ({spoken_of}) f

@@ -15,7 +15,14 @@ from typing import Any, Final, NamedTuple
 
 from runner.engine.memory_file import corruption_recognised, path_bytes
 from runner.engine.native.candidate import Candidate, local_of, remembered_local, remembered_remote, remote_of
-from runner.engine.native.differences import Differences, both_sides, settle_folders
+from runner.engine.native.differences import (
+    SPOKEN_OF,
+    SPOKEN_OF_IN_MEMORY,
+    SPOKEN_OF_THERE,
+    Differences,
+    both_sides,
+    settle_folders,
+)
 from runner.engine.native.facts import UNKNOWN, Kind, LocalSide, RemoteSide
 from runner.engine.native.matching import Matching
 from runner.engine.native.memory import (
@@ -180,7 +187,8 @@ class Observation:
         if not self._assumed:
             self._same_there.finish()
         self.flush()
-        settle_folders(self._connection, assumed=self._assumed, elided=self._same_there.matched > 0)
+        spoken_of = SPOKEN_OF_IN_MEMORY if self._assumed else SPOKEN_OF
+        settle_folders(self._connection, spoken_of=spoken_of, elided=self._same_there.matched > 0)
         asked = Differences(self._connection, assumed=self._assumed)
         for row in asked.rows():
             yield self._candidate(row)
@@ -188,7 +196,7 @@ class Observation:
     def both_sides(self) -> Iterator[Candidate]:
         """Every path of either side, without memory; for comparisons."""
         self.flush()
-        settle_folders(self._connection, assumed=False, elided=False)
+        settle_folders(self._connection, spoken_of=SPOKEN_OF_THERE, elided=False)
         for row in both_sides(self._connection):
             yield self._candidate(row)
 
