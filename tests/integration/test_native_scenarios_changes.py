@@ -13,6 +13,9 @@ BASE = {"f": b"base"}
 swap = does("rename x tmp", "rename y x", "rename tmp y")
 chain = does("rename c d", "rename b c", "rename a b")
 file_to_folder = does("delete f", "write f/inner inner", "write f/deep/er deeper")
+into_itself = does("rename f tmp", "rename tmp f/f")
+out_of_itself = does("rename f/f tmp", "rename tmp f")
+into_each_other = does("rename x tmp", "rename y x/y", "rename tmp y/x")
 folder_to_file = does("delete d", "write d now a file")
 
 ONE_SIDED = {
@@ -39,6 +42,9 @@ ONE_SIDED = {
     "chain": Case({"a": b"1", "b": b"2", "c": b"3"}, {"b": b"1", "c": b"2", "d": b"3"}, chain),
     "file-to-folder": Case(BASE, {"f/inner": b"inner", "f/deep/er": b"deeper"}, file_to_folder),
     "folder-to-file": Case({"d/x": b"1", "d/y/z": b"2"}, {"d": b"now a file"}, folder_to_file),
+    "file-into-folder-of-its-name": Case(BASE, {"f/f": b"base"}, into_itself),
+    "file-out-of-folder-of-its-name": Case({"f/f": b"base"}, {"f": b"base"}, out_of_itself),
+    "files-into-folders-of-each-other": Case({"x": b"1", "y": b"2"}, {"x/y": b"2", "y/x": b"1"}, into_each_other),
     "delete-recreate": Case(BASE, {"f": b"base"}, does("delete f", "write f base")),
 }  # fmt: skip
 

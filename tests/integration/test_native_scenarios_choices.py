@@ -192,6 +192,40 @@ def test_modes_travel_without_content_and_keep_what_the_object_has(
     assert mode_of(one, "f") == mode_of(other, "f") == (0o640 if side == "a" else 0o644)  # a was first
 
 
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_modes_that_change_with_the_name_travel(side: str, runner: MakeRunner, there: BucketWitness) -> None:
+    world = World(runner, there)
+    one, other = (world.a, world.b) if side == "a" else (world.b, world.a)
+    for name in ("f", "g"):
+        world.side("a").write(name, name.encode() * 9)
+    world.settle()
+    (one.path / "f").rename(one.path / "new")
+    (one.path / "new").chmod(0o751)
+    (one.path / "g").rename(one.path / "later")
+    (other.path / "g").chmod(0o640)
+    world.settle()
+    assert mode_of(one, "new") == mode_of(other, "new") == 0o751
+    assert mode_of(one, "later") == mode_of(other, "later")
+    assert_still(one, other)
+
+
+def test_objects_that_move_with_another_mode_or_as_a_link_are_here_as_they_are(
+    runner: MakeRunner, there: BucketWitness
+) -> None:
+    for name in ("f", "g"):
+        there.put(name, b"t" * 9 if name == "f" else b"t", Metadata={"file-permissions": "0100600"})
+    a = runner("a", accept_unsafe_server=True)
+    went(a)
+    for name, new, metadata in (("f", "f2", "0100755"), ("g", "l", "0120777")):
+        there.put(new, there.get(name), Metadata={"file-permissions": metadata})
+        there.delete(name)
+    assert went(a).bytes_down <= 1  # of the link
+    went(a)
+    assert (mode_of(a, "f2"), (a.path / "l").readlink().as_posix()) == (0o755, "t")
+    assert sorted(path.name for path in a.path.iterdir()) == [".runner", "f2", "l"]
+    assert_still(a)
+
+
 def test_modes_are_the_settings_where_permissions_are_off(runner: MakeRunner, there: BucketWitness) -> None:
     there.put("d/f", b"x", Metadata={"file-permissions": "0100777", "file-mtime": "1000000000000000000ns"})
     keys = {"file_mode": "0640", "dir_mode": "0750", "gid": 12, "accept_unsafe_server": True}

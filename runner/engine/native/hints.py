@@ -94,7 +94,7 @@ class Hints:
         path, base = old
         decision = Decision(Action.UPLOAD, f"renamed from {path}")
         known = local._replace(sha256=base.sha256)
-        return Step(step.path, decision, None, known, assumed(base), source=path)
+        return Step(step.path, decision, base, known, assumed(base), source=path)
 
     def _at(self, path: str) -> Iterator[Candidate]:
         if not self._wanted(path) or isinstance(key_of_path(path, self.shop.pair.prefix), Refusal):

@@ -8,6 +8,7 @@ import stat
 from runner.engine.native.facts import Base, Kind, Local, Remote
 from runner.engine.native.reading import entry_of
 from runner.engine.native.result import Result
+from runner.engine.native.rules import SET_LOCAL_MODE
 from runner.engine.native.steps import Step
 from runner.engine.native.waiting import MovedOnError
 from runner.engine.native.workshop import Workshop
@@ -48,6 +49,22 @@ def set_remote(shop: Workshop, step: Step) -> Result:
         return Result({step.path: recorded(step.base, step.local, step.remote)}, note=note)
     remote = step.remote._replace(etag=written.etag, modified=written.modified or 0.0, mode=step.local.mode)
     return Result({step.path: recorded(step.base, step.local, remote)}, uploaded=1)
+
+
+def after_move(shop: Workshop, step: Step, result: Result, local: Local | None, remote: Remote) -> Result:
+    """What was moved came along with the mode that it had on the other side; local, remote: under the new name.
+
+    A mode that was changed here is the next thing to carry; one that only the object has is set. Raises as set_local.
+    """
+    moved = result.records[step.path]
+    if not shop.pair.permissions or moved is None or step.base is None or moved.kind is not Kind.FILE:
+        return result
+    if moved.mode != step.base.mode:
+        result.records[step.path] = moved._replace(mode=step.base.mode)
+        result.follow_up = (step.path,)
+    elif remote.mode is not None and remote.mode & 0o777 != moved.mode:
+        result.add(set_local(shop, Step(step.path, SET_LOCAL_MODE, moved, local, remote)))
+    return result
 
 
 def recorded(base: Base | None, local: Local, remote: Remote) -> Base:

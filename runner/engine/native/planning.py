@@ -152,7 +152,7 @@ class Planner:
     # ── moves ──
 
     def find_moves(self, *, can_copy: bool) -> tuple[int, int]:
-        """Deletions that are the other end of a move, (in the bucket, here): they count for no brake.
+        """Steps that delete what goes on under another name, (in the bucket, here): they count for no brake.
 
         can_copy: the server holds a copy's condition, so that a renamed file need not be uploaded again.
         """
@@ -170,25 +170,31 @@ class Planner:
             if old is None or new is None or not isinstance(old[1].remote, Remote):
                 continue
             number, step = new
-            moved = Step(step.path, step.decision, None, step.local, old[1].remote, source=move.old.path)
+            moved = Step(step.path, step.decision, old[1].base, step.local, old[1].remote, source=move.old.path)
             self.steps.replace(number, moved, Phase.TRANSFERS)
         return count
 
     def _moves_there_to_here(self) -> int:
-        count = 0
-        folds = not self.looker.reader.tree.abilities.case_sensitive
-        for move in list(moves.moves(self._rows(Action.DELETE_LOCAL), self._rows(Action.DOWNLOAD))):
-            if folds and move.old.path.casefold() == move.new.path.casefold():
-                continue  # one name to the file system: the old one goes first, by the trash
+        found = list(moves.moves(self._rows(Action.DELETE_LOCAL), self._rows(Action.DOWNLOAD)))
+        renames = [move for move in found if self._can_be_renamed(move)]
+        for move in renames:
             old, new = self.steps.of(move.old.path, Action.DELETE_LOCAL), self.steps.of(move.new.path, Action.DOWNLOAD)
             if old is None or new is None or not isinstance(old[1].local, Local):
                 continue
-            count += 1
             number, step = new
             moved = Step(step.path, step.decision, old[1].base, old[1].local, step.remote, source=move.old.path)
             self.steps.replace(number, moved, Phase.LOCAL_MOVES)
             self.steps.drop(old[0])
-        return count
+        return len(found) - len(renames)
+
+    def _can_be_renamed(self, move: moves.Move) -> bool:
+        """A name that is free only when something else has gone (a folder's name for what lies in it, or the other way
+        round) cannot be had so: the file is fetched under its new name, the old one goes first, by the trash.
+        """
+        old, new = move.old.path, move.new.path
+        if not self.looker.reader.tree.abilities.case_sensitive and old.casefold() == new.casefold():
+            return False  # one name to the file system
+        return not self.steps.is_crossed(new, Action.DELETE_LOCAL)
 
     def _hash_possible_moves(self) -> None:
         """New files of the size of one that is gone are read: the same bytes are a move."""

@@ -127,10 +127,10 @@ class Reconciliation:
             self._look_at_some(work)
         if self.steps.is_empty:
             return  # at rest: no move, nothing that was refused, nothing for the brakes
-        moved, _moved_here = self.planner.find_moves(can_copy=self.shop.capabilities.copy)
+        moved_there, moved_here = self.planner.find_moves(can_copy=self.shop.capabilities.copy)
         if work.scope in {Scope.FULL, Scope.LOCAL}:
             self.refusals.drop(try_some=self.tries_refused)
-            self._brake(moved)
+            self._brake(moved_there, moved_here)
 
     # ── looking ──
 
@@ -181,11 +181,11 @@ class Reconciliation:
 
     # ── brakes ──
 
-    def _brake(self, moved: int) -> None:
-        """moved: files that were renamed here; their old objects are no deletions. Raises PassHaltedError."""
+    def _brake(self, moved_there: int, moved_here: int) -> None:
+        """Deletions (in the bucket, here) of files that go on under another name are none. Raises PassHaltedError."""
         remembered = self.seen.remembered
-        going_there = self.steps.count_verb(Action.DELETE_REMOTE) - moved
-        going_here = self.steps.count_verb(Action.DELETE_LOCAL)
+        going_there = self.steps.count_verb(Action.DELETE_REMOTE) - moved_there
+        going_here = self.steps.count_verb(Action.DELETE_LOCAL) - moved_here
         plan = brakes.Plan(
             here=brakes.Deletions(going_here, remembered, self.seen.remote_files, "emptied-listing"),
             there=brakes.Deletions(going_there, remembered, self.seen.local_files, "emptied-folder"),

@@ -11,6 +11,7 @@ from enum import IntEnum
 
 from runner.engine.memory_file import path_bytes, path_text
 from runner.engine.native.decide import Action, Decision
+from runner.engine.native.memory import below_range
 from runner.engine.native.packed_step import packed, unpacked
 from runner.engine.native.step import Step
 
@@ -138,6 +139,15 @@ class Steps:
         self._index()
         sql = "SELECT 1 FROM scratch.todo WHERE path = ?"
         return self._connection.execute(sql, (path_bytes(path),)).fetchone() is not None
+
+    def is_crossed(self, path: str, action: Action) -> bool:
+        """Something above or below the path has such a step: a file where a folder has to be, or in its place."""
+        self._index()
+        first, end = below_range(path)
+        sql = "SELECT 1 FROM scratch.todo WHERE verb = ? AND path > ? AND path < ? AND kind <> 'folder'"
+        below = self._connection.execute(sql, (action.value, first, end)).fetchone() is not None
+        above = [path[:index] for index, character in enumerate(path) if character == "/"]
+        return below or any(self.of(folder, action) is not None for folder in above)
 
     def same_size(self, creation: Action, deletion: Action) -> list[int]:
         """Numbers of the creations of new files that have the size of one that is deleted."""

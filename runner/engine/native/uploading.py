@@ -8,6 +8,7 @@ import hashlib
 import stat
 from collections.abc import Mapping
 
+from runner.engine.native import modes
 from runner.engine.native.facts import Base, Kind, Local, Remote
 from runner.engine.native.reading import blocks, local_of
 from runner.engine.native.result import Result
@@ -57,7 +58,9 @@ def copied(shop: Workshop, step: Step) -> Result:
         except (PreconditionFailedError, NoSuchKeyError):
             raise MovedOnError(step.path, Side.REMOTE) from None
     base = _base(step.local, key, written, step.local.sha256, racy=racy)
-    return Result({step.path: base}, uploaded=1)
+    remote = step.remote._replace(key=key, etag=written.etag, modified=written.modified or 0.0)
+    result = Result({step.path: base}, uploaded=1)
+    return modes.after_move(shop, step, result, step.local, remote)
 
 
 def _file(shop: Workshop, step: Step, local: Local, remote: Remote | None) -> Result:
