@@ -17,6 +17,7 @@ from runner.store.listing import ObjectInfo
 
 PLACE = ".runner-trash/"
 _DAY_SECONDS = 86400.0
+_MOST_A_SECOND = 10
 
 
 def trash_key(prefix: str, path: str, now: float, *, exact: bool = False) -> str:
@@ -38,13 +39,19 @@ class Keeper:
         """Copies that version. Raises StoreError: then the object must stay."""
         if not self.active or path.endswith("/"):
             return
-        target = trash_key(self._prefix, path, self._now)
-        kept = self._client.head(target)
-        if kept is not None and kept.etag != etag:
-            target = trash_key(self._prefix, path, self._now, exact=True)
+        for target in self._places(path):
             kept = self._client.head(target)
-        if kept is None or kept.etag != etag:  # else an attempt whose deletion failed has kept it already
-            self._client.copy(key, target, source_etag=etag, expected=None)
+            if kept is None:
+                break
+            if kept.etag == etag:
+                return  # an attempt whose deletion failed has kept it already
+        self._client.copy(key, target, source_etag=etag, expected=None)
+
+    def _places(self, path: str) -> Iterator[str]:
+        """The day's, then the second's, then those of the next seconds: a path may change more than once in one."""
+        yield trash_key(self._prefix, path, self._now)
+        for later_seconds in range(_MOST_A_SECOND):
+            yield trash_key(self._prefix, path, self._now + later_seconds, exact=True)
 
 
 def keeper(client: ObjectStore, pair: Pair, now: float) -> Keeper:

@@ -104,6 +104,21 @@ def test_trash_gives_back_what_was_deleted(side: str, runner: MakeRunner, there:
     assert world.check() == {"d/f": b"d/f", "g": b"g"}
 
 
+def test_all_that_is_replaced_in_the_bucket_is_kept_where_that_is_asked_for(
+    runner: MakeRunner, there: BucketWitness
+) -> None:
+    a = runner("a", remote_trash="all", accept_unsafe_server=True)
+    for version in ("1", "2", "3"):
+        (a.path / "f").write_bytes(version.encode())
+        (a.path / "l").unlink(missing_ok=True)
+        (a.path / "l").symlink_to(version)
+        went(a)
+    (a.path / "f").unlink()
+    went(a)
+    assert sorted(there.files(trash=True).values()) == [b"1", b"1", b"2", b"2", b"3"]
+    assert_still(a)
+
+
 def test_filters_leave_both_sides_alone_and_change_without_deletions(runner: MakeRunner, there: BucketWitness) -> None:
     a = runner("a", exclude=("*.log", "cache/*"), include=("keep.log",), accept_unsafe_server=True)
     for name in ("x.log", "cache/y", "keep.log", "f"):

@@ -50,6 +50,9 @@ def test_copy_goes_under_the_day_and_a_second_one_under_the_second() -> None:
     _keeper(bucket).keep("p/d/a", "two", "d/a")
     assert bucket.objects["p/.runner-trash/2026-01-11/d/a"] == "one"
     assert bucket.objects["p/.runner-trash/2026-01-11T010000Z/d/a"] == "two"
+    bucket.objects["p/d/a"] = "three, of the same second"
+    _keeper(bucket).keep("p/d/a", "three, of the same second", "d/a")
+    assert bucket.objects["p/.runner-trash/2026-01-11T010001Z/d/a"] == "three, of the same second"
 
 
 def test_version_that_an_attempt_has_kept_already_is_not_kept_again() -> None:
@@ -60,11 +63,12 @@ def test_version_that_an_attempt_has_kept_already_is_not_kept_again() -> None:
 
 
 def test_copy_of_another_version_or_over_another_copy_is_refused() -> None:
-    bucket = Bucket(**{"p/a": "new", trash_key("p/", "a", NOW): "1", trash_key("p/", "a", NOW, exact=True): "2"})
-    for etag in ("old", "new"):
+    taken = {trash_key("p/", "a", NOW): "1"} | {trash_key("p/", "a", NOW + n, exact=True): "2" for n in range(10)}
+    for etag, there in (("old", {}), ("new", taken)):
+        bucket = Bucket(**{"p/a": "new", **there})
         with pytest.raises(PreconditionFailedError):
             _keeper(bucket).keep("p/a", etag, "a")
-    assert sorted(bucket.objects.values()) == ["1", "2", "new"]
+        assert bucket.objects == {"p/a": "new", **there}
 
 
 def test_nothing_is_copied_when_it_is_off_or_for_a_placeholder() -> None:

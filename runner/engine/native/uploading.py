@@ -8,6 +8,7 @@ import hashlib
 import stat
 from collections.abc import Mapping
 
+from runner.config.settings import RemoteTrash
 from runner.engine.native import modes
 from runner.engine.native.facts import Base, Kind, Local, Remote
 from runner.engine.native.reading import blocks, local_of
@@ -32,9 +33,9 @@ def upload(shop: Workshop, step: Step) -> Result:
     remote = step.remote if isinstance(step.remote, Remote) else None
     if remote is not None and remote.kind is Kind.FOLDER and step.local.kind is not Kind.FOLDER:
         remote = None  # a placeholder has a key of its own; the file's key is free
-    if step.decision.loser is Side.REMOTE and remote is not None:
-        shop.keeper().keep(remote.key, remote.etag, step.path)
     try:
+        if remote is not None and (step.decision.loser is Side.REMOTE or _keeps_all(shop, remote)):
+            shop.keeper().keep(remote.key, remote.etag, step.path)
         if step.local.kind is Kind.FOLDER:
             return _placeholder(shop, step.path, step.local)
         if step.local.kind is Kind.LINK:
@@ -44,6 +45,10 @@ def upload(shop: Workshop, step: Step) -> Result:
         raise MovedOnError(step.path, Side.REMOTE) from None
     except SourceChangedError:
         raise MovedOnError(step.path, Side.LOCAL) from None
+
+
+def _keeps_all(shop: Workshop, replaced: Remote) -> bool:
+    return shop.pair.remote_trash is RemoteTrash.ALL and replaced.kind is not Kind.FOLDER
 
 
 def copied(shop: Workshop, step: Step) -> Result:
