@@ -100,10 +100,17 @@ def test_links_of_strangers_never_lead_out(runner: MakeRunner, there: BucketWitn
 def test_skipped_links_stay_on_both_sides(runner: MakeRunner, there: BucketWitness) -> None:
     a = runner("a", symlinks="skip", accept_unsafe_server=True)
     link(a.path / "l", "f")
-    (a.path / "f").write_bytes(b"f")
+    for name in ("f", "g"):
+        (a.path / name).write_bytes(b"f")
+    there.put("theirs", b"f", Metadata=S3FS_LINK)
     went(a)
-    assert there.files() == {"f": b"f"}
-    assert shape(a.path) == {"f": "file", "l": "-> f"}
+    assert there.files() == {"f": b"f", "g": b"f", "theirs": b"f"}
+    assert shape(a.path) == {"f": "file", "g": "file", "l": "-> f"}
+    assert_still(a)
+    assert list(a.engine.verify(content=True)) == []
+    there.put("g", b"l", Metadata=S3FS_LINK)  # a file here is left, and that is told
+    assert [(problem.path, problem.code) for problem in went(a).problems] == [("g", "link-skipped")]
+    assert shape(a.path) == {"f": "file", "g": "file", "l": "-> f"}
     assert_still(a)
 
 

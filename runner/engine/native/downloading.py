@@ -3,6 +3,7 @@
 What is replaced lies in the trash afterwards (design principle 4). A file that somebody has open is not replaced.
 """
 
+from runner.config.settings import Symlinks
 from runner.engine.native.equality import Digester, contents_tell
 from runner.engine.native.facts import Base, Kind, Local, Remote
 from runner.engine.native.looking import LINK_BYTES, looked
@@ -19,13 +20,25 @@ from runner.model.problem import Side
 from runner.store.errors import ArchivedObjectError, NoSuchKeyError, PreconditionFailedError
 
 
+class LinkSkippedError(StepProblemError):
+    """`symlinks: skip` leaves link objects where they are."""
+
+    def __init__(self) -> None:
+        super().__init__(Side.REMOTE, "link-skipped", "a link in the bucket, left by `symlinks: skip`", permanent=True)
+
+
 def download(shop: Workshop, step: Step) -> Result:
     """One file, link or empty folder. Raises waiting's errors, OSError, StoreError."""
     assert isinstance(step.remote, Remote)
     if step.remote.kind is Kind.FOLDER:
         return _folder(shop, step.path, step.remote)
     local = step.local if isinstance(step.local, Local) else None
-    remote, sha256, temporary = fetch(shop, step.path, step.remote)
+    try:
+        remote, sha256, temporary = fetch(shop, step.path, step.remote)
+    except LinkSkippedError:
+        if local is None:
+            return Result()  # as a link here is left out: without a word
+        raise
     with temporary:
         entry = put_in_place(shop, step.path, temporary, local)
     base = base_of(entry, remote, sha256)
@@ -147,6 +160,8 @@ def _finish(shop: Workshop, temporary: Temporary, remote: Remote) -> None:
 
 
 def _link(shop: Workshop, path: str, body: bytes) -> Temporary:
+    if shop.pair.symlinks is Symlinks.SKIP:
+        raise LinkSkippedError
     target = body.decode("utf-8", "surrogateescape")
     depth = path.count("/")
     if not stays_inside(target, depth):

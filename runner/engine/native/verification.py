@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from runner.config.settings import Symlinks
 from runner.engine.interface import Difference
 from runner.engine.native.candidate import Candidate
 from runner.engine.native.facts import UNKNOWN, Kind, Local, Remote
+from runner.engine.native.looking import LINK_BYTES
 from runner.engine.native.reconciliation import Reconciliation
 from runner.engine.native.waiting import BusyError, MovedOnError, NotQuietError
 from runner.store.errors import ArchivedObjectError
@@ -33,7 +35,8 @@ def _difference(one: Reconciliation, found: Candidate, *, content: bool) -> str:
     if local is UNKNOWN or remote is UNKNOWN:
         return ""  # named by its problem
     if local is None or remote is None:
-        return "only-remote" if local is None else "only-local"
+        is_left = isinstance(remote, Remote) and _is_skipped_link(one, found.path, remote)
+        return "" if is_left else "only-remote" if local is None else "only-local"
     assert isinstance(local, Local)
     assert isinstance(remote, Remote)
     if local.kind is Kind.FOLDER or remote.kind is Kind.FOLDER:
@@ -46,3 +49,13 @@ def _difference(one: Reconciliation, found: Candidate, *, content: bool) -> str:
         return "" if one.shop.looker.same_content(found.path, local, remote) else "content"
     except (OSError, BusyError, NotQuietError, MovedOnError, ArchivedObjectError):
         return "unreadable"
+
+
+def _is_skipped_link(one: Reconciliation, path: str, remote: Remote) -> bool:
+    """Only its metadata tells a link from a small file."""
+    if one.shop.pair.symlinks is not Symlinks.SKIP or remote.kind is Kind.FOLDER or remote.size > LINK_BYTES:
+        return False
+    try:
+        return one.shop.looker.head(path, remote).kind is Kind.LINK
+    except MovedOnError:
+        return False
