@@ -26,9 +26,9 @@ def health(evidence: Evidence) -> Health:
     if evidence.outcome is None:
         return Health.UNKNOWN
     if evidence.outcome is Outcome.DONE:
-        if evidence.conflicts:
-            return Health.CONFLICTS
-        return Health.BEHIND if evidence.pending else Health.IN_SYNC
+        if evidence.pending:
+            return Health.BEHIND  # `conflicts` says that all is in sync but for a person's choice
+        return Health.CONFLICTS if evidence.conflicts else Health.IN_SYNC
     return {Outcome.HALTED: Health.HALTED, Outcome.FAILED: Health.FAILING}.get(evidence.outcome, Health.BEHIND)
 
 
