@@ -47,6 +47,7 @@ class Departure:
         self.stopping = self.stopping.hastened(stopping) if self.stopping else stopping
         self.lending.need_no_slot()
         if self.stopping.flush:
+            self.triggers.leave()
             self.lending.push_only()
         if self.clients.waiting and not self.passes.running:
             self._cut_clients = True

@@ -172,6 +172,11 @@ class Triggers:
         """A last pass of a stopping worker, due or not."""
         return self._started(Reason(moment.now, Trigger.FLUSH, scope), moment)
 
+    def leave(self) -> None:
+        """A stop begins: what failed before says nothing of now. Tried at once, and after failures in 1, 2, 4 ... s."""
+        self.failures = 0
+        self._retry_at = None
+
     def ended(
         self, order: Order, report: PassReport, moment: Moment, pass_seconds: float, cpu_seconds: float = 0.0
     ) -> None:

@@ -57,6 +57,19 @@ def test_start_is_due_at_once_then_the_schedule() -> None:
     assert run(subject, 60.0).trigger is Trigger.SCHEDULE
 
 
+def test_a_stop_begins_the_backoff_anew() -> None:
+    subject = triggers(engine=EngineName.NATIVE, mode=Mode.TWO_WAY)
+    now = 0.0
+    for _ in range(8):
+        run(subject, now, FAILED)
+        now = subject.retry_at or 0.0
+    assert subject.backoff_until > 100
+    subject.leave()
+    assert subject.backoff_until < 0
+    subject.ended(subject.flush(at(now)), FAILED, at(now), 0.1)
+    assert subject.backoff_until - now == pytest.approx(1.0, rel=0.2)
+
+
 def test_one_shot_runs_only_what_is_asked() -> None:
     subject = triggers(scheduled=False)
     assert subject.next_at(at(0.0)) is None
