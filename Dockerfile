@@ -4,17 +4,16 @@ ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
 WORKDIR /src
-# what changes seldom comes first: the dependencies, exactly as requirements.lock names them
-COPY requirements.lock pyproject.toml ./
+# What changes seldom comes first: the dependencies, exactly as requirements.lock names them. The AWS CLI's service
+# descriptions are compressed (its loader reads both; 120 MB become 15), its help examples left out. botocore itself is
+# only asked for credentials here, so it keeps what those need. One layer, so that nobody stores what is thrown away.
+COPY requirements.lock pyproject.toml deploy/slim.sh ./
 RUN python3 -m venv /opt/runner \
  && /opt/runner/bin/python -c 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))' \
     > direct.txt \
  && /opt/runner/bin/pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
-    -c requirements.lock -r direct.txt
-# The AWS CLI's service descriptions compressed (its loader reads both; 120 MB become 15), its help examples left out.
-# botocore itself is only asked for credentials here, so it keeps what those need.
-COPY deploy/slim.sh deploy/slim.sh
-RUN sh deploy/slim.sh /opt/runner \
+    --progress-bar off -c requirements.lock -r direct.txt \
+ && sh slim.sh /opt/runner \
  && /opt/runner/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/runner/lib
 COPY README.md LICENSE ./
 COPY runner ./runner
@@ -39,6 +38,10 @@ ENV PATH=/opt/runner/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
 COPY entrypoint.sh /usr/local/bin/entrypoint.sh
+# The official Python images come without compiled modules, and here nobody could write them: every start would compile
+# what it imports, every probe too. Where they are there already, as in Debian's own Python, this does nothing.
+RUN python3 -m compileall -q -j 0 -x '/(test|tests|idlelib|lib2to3|ensurepip|tkinter|turtledemo|pydoc_data|(site|dist)-packages)/' \
+    "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 RUN mkdir -p /data /run/runner && chmod 1777 /data && chown 1000 /run/runner && chmod 0700 /run/runner \
  && touch /errors.log && chmod 0666 /errors.log \
  && chmod 0755 /usr/local/bin/entrypoint.sh

