@@ -64,13 +64,14 @@ def keeper(client: ObjectStore, pair: Pair, now: float) -> Keeper:
 def expire(client: ObjectStore, prefix: str, keep_seconds: float, now: float) -> int:
     """Removes, on condition, the copies of whole days that are older than `keep_seconds`; how many. Raises StoreError.
 
-    What lies in a folder that is no date of ours stays.
+    What lies in a folder that is no date of ours stays, and what the server itself took later than the folder says:
+    whoever kept it had a wrong clock.
     """
     place = prefix + PLACE
     removed = 0
     for info in client.list(place):
         kept_at = _moment(info.key[len(place) :].partition("/")[0])
-        if kept_at is not None and kept_at + keep_seconds <= now:
+        if kept_at is not None and max(kept_at, info.last_modified) + keep_seconds <= now:
             removed += client.delete(info.key, if_match=info.etag) == "deleted"
     return removed
 

@@ -6,6 +6,7 @@ newer. Never overwrites anything, neither in the trash nor when restoring. Layou
 
 import contextlib
 import errno
+import math
 import os
 import secrets
 import stat
@@ -55,6 +56,7 @@ class Trash:
         self._folder = folder
         self._private = private
         self._settings = settings
+        self.ages_are_told = True  # False: the clock is not to be trusted with them (engine/trash_clock.py)
         self._open_fd = -1
         self._batch = ""
         self._batch_started_at = 0.0
@@ -64,6 +66,11 @@ class Trash:
     def is_off(self) -> bool:
         """What is replaced or deleted is not kept."""
         return self._settings is None
+
+    @property
+    def keep_seconds(self) -> float:
+        """What is older expires."""
+        return _KEEP_WHEN_OFF_SECONDS if self._settings is None else self._settings.keep_seconds
 
     @property
     def fd(self) -> int:
@@ -160,20 +167,17 @@ class Trash:
         raise UserError(what, "see `runner trash list`")
 
     def expire(self, now: float, *, free_bytes: int = 0) -> int:
-        """Removes what is too old, then the oldest until the rest fits `max` and free_bytes more are free.
+        """Removes what is too old (while ages can be told), then the oldest until the rest fits `max` and free_bytes
+        more are free.
 
         Returns the bytes removed. Raises OSError when the trash cannot be listed.
         """
         fd = self._fd()
-        if self._settings is None:
-            return trash_contents.expire(
-                fd, now, keep_seconds=_KEEP_WHEN_OFF_SECONDS, max_bytes=None, free_bytes=free_bytes
-            )
         return trash_contents.expire(
             fd,
             now,
-            keep_seconds=self._settings.keep_seconds,
-            max_bytes=_limit_bytes(self._settings.max, fd),
+            keep_seconds=self.keep_seconds if self.ages_are_told else math.inf,
+            max_bytes=None if self._settings is None else _limit_bytes(self._settings.max, fd),
             free_bytes=free_bytes,
         )
 

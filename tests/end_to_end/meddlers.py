@@ -1,6 +1,5 @@
 """Users and faults of one pair and its server: what they do, when they last did it, and what is on both sides then."""
 
-import hashlib
 import os
 import random
 import shutil
@@ -10,17 +9,13 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from demo import seaweedfs
-from runner.cli.connection import connect
 from runner.files.conflict_names import is_conflict_copy
 from runner.model.errors import UserError
-from tests.end_to_end.harness import Runner
-from tests.witness import s3
+from tests.end_to_end.sides import Sides
 
 NAMES = ("a", "b", "c", "d/a", "d/b", "e/f/g", "e/f/h", "i")
-Row = dict[str, Any]
 
 
 @dataclass
@@ -54,13 +49,11 @@ class OwnServer:
 
 
 @dataclass
-class Meddlers:
+class Meddlers(Sides):
     """done: how often what was done. history: the same in its order. away_since: when the server went, None while it
     is there. frozen: the pid of a worker that does not run."""
 
-    runner: Runner
     own: OwnServer
-    bucket: str
     seed: int
     done: Counter[str] = field(default_factory=Counter)
     history: list[str] = field(default_factory=list)
@@ -72,38 +65,8 @@ class Meddlers:
     _count: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.random = random.Random(self.seed)
-        self.folder = self.runner.folder / "w"
-        self.s3 = s3(self.runner.server.endpoint_url)
-
-    def ask(self, command: str, **fields: object) -> list[Row]:
-        """Raises UserError when nobody answers."""
-        connection = connect(self.runner.config, None, self.runner.environment)
-        if connection is None:
-            raise UserError("no runner")
-        return list(connection.ask({"command": command, **fields}, waits=True))
-
-    def here(self) -> dict[str, str]:
-        """The MD5 of each file."""
-        found = {}
-        for root, folders, files in os.walk(self.folder):
-            folders[:] = [name for name in folders if name != ".runner"]
-            for name in files:
-                path = Path(root, name)
-                with suppress(OSError):
-                    if path.is_file() and not path.is_symlink():
-                        found[path.relative_to(self.folder).as_posix()] = hashlib.md5(path.read_bytes()).hexdigest()
-        return found
-
-    def there(self) -> dict[str, str]:
-        """The ETag of each object, which is its MD5."""
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
-        rows = [row for page in pages for row in page.get("Contents", [])]
-        return {
-            row["Key"]: row["ETag"].strip('"')
-            for row in rows
-            if not row["Key"].startswith(".runner-") and not row["Key"].endswith((".s3_index", "/"))
-        }
 
     # ── what users do ──
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from runner.model.errors import UserError
 from tests.end_to_end.harness import Runner
-from tests.end_to_end.meddlers import NAMES, Meddlers, OwnServer, Row, Told
+from tests.end_to_end.meddlers import NAMES, Meddlers, OwnServer, Told
+from tests.end_to_end.sides import Row
 from tests.witness import wait_until
 
 EVENT_SECONDS = 0.6  # a gulp of events, and the way of a report
@@ -128,7 +129,7 @@ def truth_of(runner: Runner, own: OwnServer, bucket: str, seed: int, **keys: str
     (runner.folder / "w").mkdir(parents=True)
     pair = {"name": "w", "bucket": bucket, "folder": "w", "mode": "two-way", "every": f"{EVERY_SECONDS}s", **keys}
     runner.write_config([pair], supervisor={"heartbeat_timeout": f"{PATIENCE_SECONDS}s"})
-    subject = Truth(runner, own, bucket, seed)
+    subject = Truth(runner, bucket, own, seed)
     for name in NAMES:
         subject.do("write" if subject.random.random() < 0.5 else "put", name)
     return subject

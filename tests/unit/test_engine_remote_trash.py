@@ -19,9 +19,12 @@ class Bucket:
 
     def __init__(self, **objects: str) -> None:
         self.objects = dict(objects)
+        self.modified = 0.0
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        return iter([ObjectInfo(key, 1, etag, NOW) for key, etag in self.objects.items() if key.startswith(prefix)])
+        return iter(
+            [ObjectInfo(key, 1, etag, self.modified) for key, etag in self.objects.items() if key.startswith(prefix)]
+        )
 
     def head(self, key: str) -> ObjectInfo | None:
         return ObjectInfo(key, 1, self.objects[key], NOW) if key in self.objects else None
@@ -95,3 +98,10 @@ def test_expiry_removes_days_that_are_over_and_nothing_else(folder: str, goes: b
     bucket: Any = Bucket(**{f"p/.runner-trash/{folder}/a": "1", "p/2020-01-01/a": "2"})
     assert expire(bucket, "p/", 7 * DAY, NOW) == int(goes)
     assert len(bucket.objects) == 2 - goes
+
+
+def test_copy_that_was_kept_by_a_clock_of_the_past_lives_as_long_as_the_server_says() -> None:
+    bucket: Any = Bucket(**{"p/.runner-trash/1970-01-01/a": "1"})
+    bucket.modified = NOW - DAY
+    assert expire(bucket, "p/", 7 * DAY, NOW) == 0
+    assert expire(bucket, "p/", 7 * DAY, NOW + 6 * DAY) == 1

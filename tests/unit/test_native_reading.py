@@ -1,7 +1,6 @@
 """A file is read when nobody writes it, and believed when nobody wrote it meanwhile."""
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +25,8 @@ def home(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[TreeInFolde
 def reader(home: TreeInFolder, later: float = 60.0) -> Reader:
     """later: how long after the file was written its clock stands."""
     pair = make_pair("bucket", home.root, Mode.TWO_WAY, quiet_period=5.0)
-    return Reader(home.tree, pair, lambda: time.time() + later)
+    written_at = (home.root / "f").stat().st_mtime
+    return Reader(home.tree, pair, lambda: written_at + later)
 
 
 def local(home: TreeInFolder) -> Local:
@@ -70,3 +70,16 @@ def test_open_without_leases_waits_for_quiet_period(home: TreeInFolder) -> None:
         assert file.read_whole(100) == b"content"
     with reader(home, later=-3600.0).open("f", local(home), snapshot=False):
         pass  # a clock that was set back makes nobody wait
+
+
+@pytest.mark.parametrize(
+    ("ns_times", "later", "racy"), [(True, 0.01, True), (True, 1.0, False), (False, 1.0, True), (False, 3.0, False)]
+)
+def test_stamps_prove_nothing_as_long_as_another_change_could_have_the_same(
+    tmp_path: Path, ns_times: bool, later: float, racy: bool
+) -> None:
+    with tree_in(tmp_path, abilities=Abilities(ns_times=ns_times)) as home:
+        home.write("f", b"content")
+        one = reader(home, later)
+        with one.open("f", local(home), snapshot=False) as file:
+            assert one.is_racy(file) is racy

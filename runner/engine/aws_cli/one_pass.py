@@ -17,6 +17,7 @@ from runner.engine.aws_cli.verdict import ExitStatus, Verdict
 from runner.engine.interface import Surroundings
 from runner.engine.outcomes import PassFailedError, PassHaltedError, PassStoppedError
 from runner.engine.proof import FolderProof
+from runner.engine.trash_clock import tells_ages
 from runner.files.filters import Filters, always_excluded
 from runner.files.links import Follow
 from runner.files.scan import INDEX_NAME, scan
@@ -78,6 +79,7 @@ class OnePass:
         self.trash = Trash(proof.folder, proof.private, self.pair.trash)
         self.runs = Runs(surroundings, proof.lock_fd)
         self.now = surroundings.wall_clock()
+        self.trash.ages_are_told = not read_only and tells_ages(memory, self.now, self.trash.keep_seconds)
         self.tally = Tally()
         self.problems: dict[tuple[Side, str, str], Problem] = {}
         self.read_only = read_only

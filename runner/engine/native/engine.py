@@ -34,6 +34,7 @@ from runner.engine.native.server import Server
 from runner.engine.native.workshop import Workshop
 from runner.engine.outcomes import PassFailedError, PassHaltedError, PassStoppedError
 from runner.engine.proof import FolderProof
+from runner.engine.trash_clock import tells_ages
 from runner.files.folder import Folder
 from runner.files.private import Private
 from runner.files.trash import Trash
@@ -208,6 +209,8 @@ class NativeEngine:
         """Raises CredentialsError, ServiceUnavailableError, StoreError (the probe), UserError (an unsafe server)."""
         pair, surroundings = self._pair, self._surroundings
         tree = self._grounds.tree(surroundings.wall_clock())
+        if not read_only:
+            tree.trash.ages_are_told = tells_ages(memory, account.now, tree.trash.keep_seconds)
         store = self._server.client()
         capabilities = self._capabilities(memory, read_only=read_only)
         store.capabilities = capabilities

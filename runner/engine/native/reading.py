@@ -20,6 +20,7 @@ from runner.model.problem import Side
 
 BLOCK_BYTES = 1 << 20
 RACY_NS = 20_000_000  # kernels before 6.13 stamp by the tick: a change this close to the reading may leave no trace
+COARSE_RACY_NS = 2_100_000_000  # where stamps have seconds only, or two of them (FAT, exFAT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class Reader:
     def is_racy(self, file: OpenFile) -> bool:
         """The stamps would not show a change made right after the reading, or somebody was writing at the last look."""
         newest = max(file.entry.mtime_ns, file.entry.ctime_ns)
-        return file.last_quiet is not Quiet.YES or self.wall_clock() * 1e9 - newest < RACY_NS
+        window = RACY_NS if self.tree.abilities.ns_times else COARSE_RACY_NS
+        return file.last_quiet is not Quiet.YES or self.wall_clock() * 1e9 - newest < window
 
     def _check_quiet(self, path: str, file: OpenFile, *, snapshot: bool) -> None:
         quiet = file.quiet()

@@ -40,6 +40,8 @@ class Tidying:
     def _expire_remote_trash(self) -> None:
         """Once a day: it costs a listing."""
         pair, now = self.shop.pair, self.shop.now
+        if not self.shop.tree.trash.ages_are_told:
+            return
         if pair.mode is Mode.PULL or pair.remote_trash is RemoteTrash.OFF or pair.trash is None:
             return
         if 0.0 <= now - float(self.memory.meta(_EXPIRED_AT) or 0.0) < _DAY_SECONDS:
