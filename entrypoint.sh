@@ -12,6 +12,10 @@ case "${1:-}" in
   runner)
     exec "$@"
     ;;
+  aws)
+    echo "runner: 'aws' is not a command of this image: the AWS CLI inside is 'docker run --entrypoint aws IMAGE'" >&2
+    exit 2
+    ;;
   *)
     echo "runner: '$1' is not a command of this image: 'docker run IMAGE --help' names them;" \
       "a program behind the folder is 'docker run IMAGE exec -- $1', a shell 'docker run --entrypoint sh IMAGE'" >&2

@@ -24,7 +24,8 @@ def read_config(path: Path, source: str) -> str:
             data = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = (error.strerror if isinstance(error, OSError) else str(error)) or "unknown reason"
-        raise refuse(f"cannot be read: {reason.lower()}") from None
+        whose = _whose(path) if isinstance(error, PermissionError) else ""
+        raise refuse(f"cannot be read: {reason.lower()}{whose}") from None
     if len(data) > MOST_BYTES:
         raise refuse(f"is larger than {values.spell_bytes(MOST_BYTES)}; a config never needs that")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -36,6 +37,16 @@ def read_config(path: Path, source: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise refuse(f"is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8", line) from None
+
+
+def _whose(path: Path) -> str:
+    """For a container whose config was mounted for somebody else."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ""
+    owner, me = f"{found.st_uid}:{found.st_gid}", f"{os.geteuid()}:{os.getegid()}"
+    return f": owner is {owner}, mode {stat.S_IMODE(found.st_mode):04o}, I am {me}; let this user or group read it"
 
 
 def read_patterns(path: Path) -> list[str]:

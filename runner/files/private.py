@@ -77,7 +77,7 @@ class Private:
         except OSError as error:
             raise PrivateError(
                 f"{_closed(folder)}, and its memory cannot be kept in {printable(str(path))}: {error.strerror}",
-                f"{RIGHTS_HINT}; or set supervisor.state_dir to a folder that can be written",
+                "set supervisor.state_dir (without a config: XDG_STATE_HOME) to a folder that can be written",
             ) from None
         try:
             _trust(fd, path, None)

@@ -26,7 +26,8 @@ def test_everything_that_the_app_reported_is_in_the_bucket(ground: Ground, bucke
 def test_app_finds_what_the_bucket_holds_and_the_container_ends_with_its_code(ground: Ground, bucket: str) -> None:
     """Although it leaves a daemon behind."""
     put(ground.server, bucket, "there.txt", b"hydrated\n")
-    script = "cat /data/there.txt; (setsid sleep 1000 &) ; echo last > /data/last.txt; exit 7"
+    daemon = "import os, time; os.fork() and os._exit(0); os.setsid(); time.sleep(1000)"
+    script = f"cat /data/there.txt; python -c '{daemon}'; echo last > /data/last.txt; exit 7"
     done = ground.run("exec", "--", "sh", "-c", script, variables=seed_variables(ground, bucket))
     assert (done.returncode, done.stdout) == (7, "hydrated\n")
     assert "last.txt" in objects(ground.server, bucket)

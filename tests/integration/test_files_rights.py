@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.config.problems import ConfigError
 from runner.config.settings import EngineName, Interval, Mode, Pair, Symlinks
+from runner.config.source_file import read_config
 from runner.files import marker
 from runner.files.filters import Filters
 from runner.files.folder import Folder, FolderError, FolderNotMountedError
@@ -269,3 +271,12 @@ def test_trash_forbidden_removal_raises_and_the_file_stays(place: Path) -> None:
         for opened in (trash, private, folder):
             opened.close()
     assert (place / "dir/file").read_text() == "x"
+
+
+@needs_root
+def test_config_of_somebody_else_names_owner_and_me(place: Path) -> None:
+    config = place / "sync.yaml"
+    config.write_text("pairs: []\n")
+    config.chmod(0o600)
+    with as_uid(NOBODY), pytest.raises(ConfigError, match=r"permission denied: owner is 0:0, mode 0600, I am 65534:"):
+        read_config(config, "sync.yaml")

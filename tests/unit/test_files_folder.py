@@ -178,3 +178,16 @@ def test_rename_no_replace_without_the_call_links_and_unlinks(folder: Folder, mo
     monkeypatch.setattr(system_calls, "_RENAMEAT2", None)
     test_rename_no_replace_taken_name_is_kept(folder)
     assert not (folder.path / "a").exists()
+
+
+def test_open_on_a_read_only_root_asks_for_a_volume_and_not_for_rights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(FolderError) as caught:
+        Folder.open(tmp_path / "srv/data", create=True, mountpoint=False)
+    assert "cannot be made: Read-only file system; mount a volume" in str(caught.value)
+    assert "owner" not in str(caught.value)
