@@ -68,7 +68,75 @@ class Folder:
             if mountpoint and not is_mount_point(fd):
                 raise FolderNotMountedError(f"{_shown(path)} is not a mount point yet", "mount it; nothing was made")
             if not os.access(".", os.R_OK | os.X_OK, dir_fd=fd, effective_ids=True):
-                hint = _MAKE_HINTS.get(error.errno or 0, RIGHTS_HINT)
+                raise FolderError(forbidden(path, os.fstat(fd)), RIGHTS_HINT)
+        except BaseException:
+            os.close(fd)
+            raise
+        return cls(path, fd, mountpoint=mountpoint, created=created)
+
+    def is_same_now(self) -> bool:
+        """The path still leads to this very directory (nothing unmounted, mounted over, moved or made anew)."""
+        try:
+            state = os.stat(self.path)
+        except OSError:
+            return False
+        # The held descriptor keeps device and inode numbers from being given to something else.
+        return (state.st_dev, state.st_ino) == self.identity
+
+    def is_writable(self) -> bool:
+        """This process may make files in the root. False on a read-only file system."""
+        return os.access(".", os.W_OK | os.X_OK, dir_fd=self.fd, effective_ids=True)
+
+    def open_beneath(self, path: str, flags: int, mode: int = 0o600) -> int:
+        """See beneath.open_beneath. Raises OSError."""
+        return beneath.open_beneath(self.fd, path, flags, mode)
+
+    def open_regular_file(self, path: str) -> int:
+        """See beneath.open_regular_file. Raises OSError."""
+        return beneath.open_regular_file(self.fd, path)
+
+    def lstat(self, path: str) -> os.stat_result | None:
+        """What is at `path`, None when nothing is. Raises OSError when that cannot be known."""
+        try:
+            return beneath.lstat_beneath(self.fd, path)
+        except FileNotFoundError:
+            return None
+
+    def make_dirs(self, path: str, mode: int = 0o777) -> tuple[str, ...]:
+        """See beneath.make_dirs. Raises OSError."""
+        return beneath.make_dirs(self.fd, path, mode)
+
+    def remove_empty_dir(self, path: str) -> bool:
+        """True when the directory was empty and is gone now. Raises OSError for anything but "not empty" or "gone"."""
+        with beneath.parent_of(self.fd, path) as (parent, name):
+            try:
+                os.rmdir(name, dir_fd=parent)
+            except OSError as error:
+                if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
+                    return False
+                raise
+        return True
+
+    def close(self) -> None:
+        """Gives the descriptor back."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path))
+
+
+def _make(path: Path, dir_mode: int | None) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(exist_ok=True)
+        if dir_mode is not None:
+            path.chmod(dir_mode)
+    except OSError as error:
+        reason = _forbidden_above(path) if error.errno == errno.EACCES else error.strerror
+        hint = _MAKE_HINTS.get(error.errno or 0, RIGHTS_HINT)
         raise FolderError(f"{_shown(path)} cannot be made: {reason}", hint) from None
 
 
