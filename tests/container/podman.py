@@ -129,3 +129,7 @@ def _build() -> None:
         "--build-arg", f"BASE={base_image()}", "-t", IMAGE, str(CHECKOUT),
         timeout_seconds=800,
     )  # fmt: skip
+
+
+if __name__ == "__main__":  # ahead of the tests
+    print(missing() or build())
