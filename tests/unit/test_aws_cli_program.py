@@ -126,6 +126,19 @@ def test_version_is_asked_once_until_the_program_changes(
     assert asked == [path, path]
 
 
+def test_silent_program_is_asked_again_at_the_next_runs_and_then_left_alone(
+    tmp_path: Path, answers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine on which everything starts at once lets a first question time out."""
+    script(tmp_path, V1_SCRIPT)
+    said = iter(("", "aws-cli/1.45.11"))
+    monkeypatch.setattr(program, "_ask_version", lambda *_: next(said))
+    assert [choose({"PATH": str(tmp_path)}).way for _ in range(3)] == [SPAWNED, WARM, WARM]
+    script(tmp_path, V1_SCRIPT + "# another\n")
+    said = iter(("", "", ""))
+    assert [choose({"PATH": str(tmp_path)}).way for _ in range(5)] == [SPAWNED] * 5
+
+
 @pytest.mark.parametrize(
     ("installed", "expected"),
     [("1.46.3", OURS), ("1.45.9", None), ("2.0.0", None), ("1.50", "aws-cli/1.50"), ("odd", None)],

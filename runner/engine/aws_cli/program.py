@@ -24,6 +24,7 @@ from runner.model.names import printable
 WARM = "warm"
 SPAWNED = "spawned"
 VERSION_TIMEOUT_SECONDS = 3.0  # well below the time in which the launcher must answer a ping
+_VERSION_TRIES = 3  # of a program that says nothing: when everything starts at once, 3 s may be too short
 _SHIM = Path(__file__).with_name("exec_shim.py")
 _OLDEST_WARM = (1, 46)  # from here on botocore is a part of awscli, so no other installed botocore can interfere
 _SCRIPT_BYTES = 4096
@@ -66,13 +67,14 @@ def choose(environment: Mapping[str, str]) -> Program:
         if ours is None:
             raise PermanentFailureError("no `aws` on PATH", "install the AWS CLI: pip install 'awscli>=1.46,<2'")
         return Program(WARM, _our_script(), ours, "no `aws` on PATH: the one installed with the runner")
-    if ours is None:
-        return Program(SPAWNED, path, version_of(path, environment), "the warm way needs awscli 1.46 or later")
-    if _is_ours(path):
+    if ours is not None and _is_ours(path):
         return Program(WARM, path, ours, "the `aws` on PATH is the one installed with the runner")
-    if _looks_like_v1(path) and (version := version_of(path, environment)).startswith("aws-cli/1."):
+    version = version_of(path, environment)
+    if ours is None:
+        return Program(SPAWNED, path, version, "the warm way needs awscli 1.46 or later")
+    if _looks_like_v1(path) and version.startswith("aws-cli/1."):
         return Program(WARM, path, ours, f"the `aws` on PATH is {version}: run as {ours}, installed with the runner")
-    return Program(SPAWNED, path, version_of(path, environment), "the `aws` on PATH is another program")
+    return Program(SPAWNED, path, version, "the `aws` on PATH is another program")
 
 
 def our_version() -> str | None:
@@ -88,20 +90,23 @@ def our_version() -> str | None:
 
 
 def version_of(path: str, environment: Mapping[str, str]) -> str:
-    """What `--version` says, `aws-cli/2.31.0`; "" when it says nothing useful. Asked again when the file changes."""
+    """What `--version` says, `aws-cli/2.31.0`; "" when it says nothing useful. Asked again when the file changes, and
+    a silent one a few times."""
     try:
         facts = os.stat(path)
     except OSError:
         return ""
     key = (path, facts.st_ino, facts.st_mtime_ns, facts.st_size, environment.get("PATH", ""))
-    if key not in _versions:
+    version, tries = _versions.get(key, ("", 0))
+    if not version and tries < _VERSION_TRIES:
         if len(_versions) > 64:
             _versions.clear()
-        _versions[key] = _ask_version(path, environment)
-    return _versions[key]
+        version = _ask_version(path, environment)
+        _versions[key] = version, tries + 1
+    return version
 
 
-_versions: dict[tuple[str, int, int, int, str], str] = {}
+_versions: dict[tuple[str, int, int, int, str], tuple[str, int]] = {}  # what it said, how often it was asked
 
 
 def _ask_version(path: str, environment: Mapping[str, str]) -> str:
