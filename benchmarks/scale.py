@@ -36,7 +36,7 @@ def status_of_many(server: seaweedfs.Server, home: Path) -> None:
             f"{statistics.median(taken):.2f} s, worst {max(taken):.2f} s",
             "under 1 s",
         )
-        line("the same when they are idle", f"{timed(runner.status):.2f} s", "under 1 s")
+        line("the same when they are idle", f"{timed(runner.status_by_command):.2f} s", "under 1 s")
 
 
 def _until_all_have_passed(runner: Runner) -> Iterator[float]:
@@ -44,7 +44,7 @@ def _until_all_have_passed(runner: Runner) -> Iterator[float]:
     left = MANY_PAIRS
     while left:
         rows: list[dict[str, object]] = []
-        yield timed(lambda rows=rows: rows.extend(runner.status()["pairs"]))  # type: ignore[misc]
+        yield timed(lambda rows=rows: rows.extend(runner.status_by_command()["pairs"]))  # type: ignore[misc]
         left = sum(row["last_pass"] is None for row in rows)
 
 

@@ -8,7 +8,6 @@ import contextlib
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,12 +15,13 @@ from collections import Counter
 from pathlib import Path
 
 import psutil
+from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.two_way_soak import TwoWaySoak
 from demo import seaweedfs
 from tests import radosgw
 from tests.end_to_end.harness import Runner
-from tests.witness import aws, objects, wait_until
+from tests.witness import delete, make_bucket, objects, put, wait_until
 
 SETTLE_SECONDS = 120.0
 PAIRS = 3
@@ -42,7 +42,7 @@ class Soak:
         self.home = runner.folder
 
     def prepare(self) -> None:
-        aws(self.server, "s3api", "create-bucket", "--bucket", self.bucket)
+        make_bucket(self.server, self.bucket)
         pairs = []
         for number in range(PAIRS):
             (self.home / f"up{number}").mkdir()
@@ -106,11 +106,9 @@ class Soak:
             return
         key = f"down{number}/{name}"
         if deletes:
-            aws(self.server, "s3api", "delete-object", "--bucket", self.bucket, "--key", key)
+            delete(self.server, self.bucket, key)
         else:
-            source = self.home / "body"
-            source.write_bytes(b"x" * size)
-            aws(self.server, "s3", "cp", "--quiet", str(source), f"s3://{self.bucket}/{key}")
+            put(self.server, self.bucket, key, b"x" * size)
 
     def _hurt_something(self) -> None:
         """One mishap to anything below the supervisor; now and then to the supervisor itself."""
@@ -155,7 +153,7 @@ class Soak:
             for name in (f"up{number}", f"down{number}"):
                 try:
                     listed = objects(self.server, self.bucket, f"{name}/")
-                except subprocess.CalledProcessError as error:
+                except (BotoCoreError, ClientError) as error:
                     return [f"the server could not be asked: {error}"]
                 remote = {
                     key.removeprefix(f"{name}/"): size

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,36 @@ def put(
     s3(server.endpoint_url).put_object(Bucket=bucket, Key=key, Body=body, **options)
 
 
+def put_all(server: seaweedfs.Server, bucket: str, bodies: Mapping[str, bytes]) -> None:
+    """Writes these objects."""
+    for key, body in bodies.items():
+        put(server, bucket, key, body)
+
+
+def get(server: seaweedfs.Server, bucket: str, key: str) -> bytes:
+    """The body of one object."""
+    body: bytes = s3(server.endpoint_url).get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
+
+
+def delete(server: seaweedfs.Server, bucket: str, *keys: str) -> None:
+    """Deletes these objects."""
+    for key in keys:
+        s3(server.endpoint_url).delete_object(Bucket=bucket, Key=key)
+
+
 def make_bucket(server: seaweedfs.Server, bucket: str) -> str:
     """An empty bucket; its name."""
     s3(server.endpoint_url).create_bucket(Bucket=bucket)
     return bucket
 
 
-def wait_until(holds: Callable[[], object], what: str, timeout_seconds: float = 20.0) -> None:
+def soon(seconds: float) -> float:
+    """How long something may take here that takes at most so long on a quiet machine."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def wait_until(holds: Callable[[], object], what: str, timeout_seconds: float = 60.0) -> None:
     """Waits for a condition; AssertionError that names it when it does not come."""
     deadline = time.monotonic() + timeout_seconds
     while not holds():

@@ -12,7 +12,7 @@ from demo import seaweedfs
 from tests import aws_v2
 from tests.end_to_end.harness import Runner, runner_in
 from tests.end_to_end.test_main_job import AWKWARD_NAMES
-from tests.witness import aws, objects, put, wait_until
+from tests.witness import delete, objects, put, soon, wait_until
 
 pytestmark = pytest.mark.aws_v2
 
@@ -57,7 +57,7 @@ def test_v2_moves_awkward_names_both_ways_deletes_and_keeps_copies(runner: Runne
     assert names == {*AWKWARD_NAMES, "large", "empty", "empty/deep"} - {"-rf"}
     assert (down / "$(id)").read_text() == "y" * 7
     put(runner.server, bucket, "hash#question?.txt", b"news", tmp_path)  # same size as before: --exact-timestamps
-    aws(runner.server, "s3api", "delete-object", "--bucket", bucket, "--key", "large")
+    delete(runner.server, bucket, "large")
     third = runner.run("once")
     assert "1 downloaded (4B), 1 deleted in the folder" in third.stdout, third
     assert (down / "hash#question?.txt").read_bytes() == b"news"
@@ -74,14 +74,14 @@ def test_v2_is_shown_and_its_run_dies_with_its_worker(runner: Runner, bucket: st
     def runs() -> list[psutil.Process]:
         return [process for process in runner.processes() if _is_sync(process)]
 
-    wait_until(lambda: (runner.pair("up").get("progress") or {}).get("bytes_done"), "progress in bytes", 30)
+    wait_until(lambda: (runner.pair("up").get("progress") or {}).get("bytes_done"), "progress in bytes")
     launcher = runner.status()["services"]["launcher"]
     assert (launcher["way"], launcher["version"].partition(".")[0]) == ("spawned", "aws-cli/2")
     first, worker = runs(), runner.pair("up")["pid"]
     assert len(first) == 1
     os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: not any(process.is_running() and _is_sync(process) for process in first), "the run's end", 5)
-    wait_until(runs, "the next run", 15)
+    wait_until(lambda: not any(one.is_running() and _is_sync(one) for one in first), "the run's end", soon(5))
+    wait_until(runs, "the next run")
     assert len(runs()) == 1
     assert runner.pair("up")["pid"] != worker
 

@@ -12,7 +12,7 @@ import pytest
 
 from demo import seaweedfs
 from tests.end_to_end.harness import Runner
-from tests.witness import objects, wait_until
+from tests.witness import objects, soon, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ def _pairs(bucket: str, **keys: Any) -> list[dict[str, Any]]:
 
 def test_status_json_obeys_its_published_schema(two_pairs: Runner) -> None:
     schema = json.loads((ROOT / "docs" / "status.schema.json").read_text())
-    status = two_pairs.status()
+    status = two_pairs.status_by_command()
     jsonschema.validate(status, schema)
     assert {row["name"] for row in status["pairs"]} == {"a", "b"}
     assert all("warm" in row["way"] for row in status["pairs"])
@@ -139,13 +139,13 @@ def test_restart_gives_a_new_process_and_unknown_pairs_are_refused(two_pairs: Ru
 def test_socket_that_was_deleted_comes_back(two_pairs: Runner) -> None:
     for path in (two_pairs.folder / "run").rglob("*.sock"):
         path.unlink()
-    wait_until(two_pairs.status, "status again", 15)
+    wait_until(two_pairs.status_by_command, "status again")
 
 
 def test_stop_ends_the_supervisor_cleanly_and_status_then_says_so(two_pairs: Runner) -> None:
     assert two_pairs.run("stop").returncode == 0
     assert two_pairs.process is not None
-    assert two_pairs.process.wait(10) == 0
+    assert two_pairs.process.wait(60) == 0
     done = two_pairs.run("status")
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
@@ -154,7 +154,7 @@ def test_stop_ends_the_supervisor_cleanly_and_status_then_says_so(two_pairs: Run
 def test_second_sigint_stops_now_with_130(two_pairs: Runner) -> None:
     assert two_pairs.process is not None
     two_pairs.process.send_signal(signal.SIGINT)
-    assert two_pairs.process.wait(30) in (0, 130)
+    assert two_pairs.process.wait(60) in (0, 130)
 
 
 def test_logs_have_time_level_and_pair_and_survive_being_moved_away(
@@ -172,7 +172,7 @@ def test_logs_have_time_level_and_pair_and_survive_being_moved_away(
         assert {"time", "level", "message"} <= set(json.loads(line))
     log.rename(tmp_path / "moved.log")
     (tmp_path / "a" / "more").write_text("x")
-    wait_until(log.exists, "a new log file", 10)
+    wait_until(log.exists, "a new log file")
     assert '"a"' in runner.run("logs", "a").stdout or "a" in runner.run("logs", "a").stdout
     for secret in (seaweedfs.SECRET_KEY,):
         assert secret not in runner.log_text() + log.read_text() + (tmp_path / "moved.log").read_text()
@@ -187,12 +187,12 @@ def test_two_hundred_pairs_are_answered_for_in_under_a_second(runner: Runner, bu
         )
     runner.write_config(pairs, defaults={"every": "1h"})
     runner.start()
-    wait_until(lambda: len(runner.status().get("pairs", [])) == 200, "200 rows", 60)
-    waits = []
-    for _ in range(5):
+    wait_until(lambda: len(runner.status().get("pairs", [])) == 200, "200 rows", 100)
+    waits: list[float] = []
+    while not waits or (min(waits) >= 2.0 and len(waits) < 5):
         started = time.monotonic()
-        assert len(runner.status()["pairs"]) == 200
+        assert len(runner.status_by_command()["pairs"]) == 200
         waits.append(time.monotonic() - started)
     # the command's own start included, 200 first passes and another test running meanwhile on perhaps two cores
-    assert min(waits) < 2.0, waits
+    assert min(waits) < soon(2.0), waits
     assert runner.stop(60) in (0, 75)

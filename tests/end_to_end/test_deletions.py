@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.harness import Runner
-from tests.witness import aws, objects, put
+from tests.witness import delete, objects, put
 
 
 def _pair(bucket: str, mode: str, **keys: Any) -> list[dict[str, Any]]:
@@ -80,7 +80,7 @@ def test_pull_keeps_local_files_that_never_came_from_the_bucket(runner: Runner, 
     runner.write_config(_pair(bucket, "pull"))
     assert runner.run("once").returncode == 0
     (tmp_path / "f" / "mine").write_text("never uploaded")
-    aws(runner.server, "s3api", "delete-object", "--bucket", bucket, "--key", "b")
+    delete(runner.server, bucket, "b")
     assert runner.run("once").returncode == 0
     assert sorted(path.name for path in (tmp_path / "f").iterdir() if path.is_file()) == ["a", "mine"]
     assert runner.run("trash", "restore", "p", "b").returncode == 0
@@ -92,7 +92,7 @@ def test_pull_of_an_emptied_bucket_halts(runner: Runner, bucket: str, tmp_path: 
         put(runner.server, bucket, f"{number}", b"x", tmp_path)
     runner.write_config(_pair(bucket, "pull"))
     assert runner.run("once").returncode == 0
-    aws(runner.server, "s3", "rm", "--recursive", f"s3://{bucket}/")
+    delete(runner.server, bucket, *objects(runner.server, bucket))
     assert runner.run("once").returncode == 3
     assert len([path for path in (tmp_path / "f").iterdir() if path.is_file()]) == 11
 

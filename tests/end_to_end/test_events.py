@@ -75,9 +75,9 @@ def test_put_object_arrives_at_once_although_the_next_listing_is_far(moto: Any, 
             runner.wait_for("w", health="in-sync")
             s3.put_object(Bucket=engine, Key="a b/new.txt", Body=b"hello")
             arrived = tmp_path / "w" / "a b" / "new.txt"
-            wait_until(arrived.exists, "the object", 20)
+            wait_until(arrived.exists, "the object")
             assert arrived.read_bytes() == b"hello"
-            wait_until(lambda: _left(sqs, queue) == 0, "the message to be deleted", 20)
+            wait_until(lambda: _left(sqs, queue) == 0, "the message to be deleted")
             last = runner.pair("w")["last_pass"]
             assert (last["trigger"], last["scope"]) == ("event", "keys")
             assert os.listdir(arrived.parent) == ["new.txt"]

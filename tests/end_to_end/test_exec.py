@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.end_to_end.harness import RUNNER, Runner
-from tests.witness import objects, put, wait_until
+from tests.witness import objects, put, soon, wait_until
 
 GATED_MODES = ("pull",)
 FLUSHED_MODES = ("push",)
@@ -55,7 +55,7 @@ def _start(runner: Runner, *argv: str) -> "subprocess.Popen[bytes]":
 
 
 def _code(process: "subprocess.Popen[bytes]") -> int:
-    process.communicate(timeout=40)
+    process.communicate(timeout=100)
     return process.returncode
 
 
@@ -78,7 +78,7 @@ def test_app_sees_a_hydrated_folder_and_health_is_answered(runner: Runner, bucke
 def test_without_hydration_in_time_the_app_is_not_started(runner: Runner, bucket: str, mode: str) -> None:
     _config(runner, bucket + "-nowhere", mode, ready_timeout="3s")
     process = _start(runner, "echo", "started")
-    output, _nothing = process.communicate(timeout=30)
+    output, _nothing = process.communicate(timeout=100)
     assert (process.returncode, output) == (69, b"")
     assert "not hydrated within ready_timeout of 3 s: data (" in runner.log_text()
 
@@ -88,7 +88,7 @@ def test_program_that_comes_with_the_hydration_is_run(runner: Runner, bucket: st
     put(runner.server, bucket, "app.sh", b"echo here; exit 9\n")
     folder = _config(runner, bucket, mode)
     process = _start(runner, "sh", f"{folder}/app.sh")
-    output, _nothing = process.communicate(timeout=30)
+    output, _nothing = process.communicate(timeout=100)
     assert (process.returncode, output) == (9, b"here\n")
 
 
@@ -99,7 +99,7 @@ def test_every_line_that_an_app_reports_until_term_is_in_the_bucket(runner: Runn
     process = _start(runner, sys.executable, "-c", WRITER, str(folder))
     wait_until(lambda: len(list(folder.glob("line-*"))) > 50, "an app that writes")
     process.send_signal(signal.SIGTERM)
-    output, _nothing = process.communicate(timeout=40)
+    output, _nothing = process.communicate(timeout=100)
     assert process.returncode == 0
     reported = output.decode().split()
     assert len(reported) > 50
@@ -152,7 +152,7 @@ def test_app_that_ignores_term_is_killed_and_its_files_are_flushed(runner: Runne
     asked_at = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert _code(process) == 137
-    assert time.monotonic() - asked_at < 13
+    assert time.monotonic() - asked_at < 12 + soon(1)
     assert "late" in objects(runner.server, bucket)
 
 
@@ -186,7 +186,7 @@ def test_folder_of_somebody_else_is_told_with_owner_and_cure(runner: Runner, buc
     unprivileged = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
     done = subprocess.run(
         [*unprivileged, RUNNER, "--config", str(runner.config), "exec", "--", "echo", "started"],
-        env=runner.environment, capture_output=True, text=True, timeout=40, check=False,
+        env=runner.environment, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (69, "")
     assert "owner is 12345:12345, mode 0700, I am 0:0" in done.stderr

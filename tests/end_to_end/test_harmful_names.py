@@ -47,7 +47,7 @@ def test_names_do_no_harm_wherever_they_are_shown(runner: Runner, s3: CarelessS3
     )
     said = [runner.run("plan"), runner.run("once")]
     runner.start()
-    wait_until(lambda: runner.pair("f").get("last_pass"), "a pass", 60.0)
+    wait_until(lambda: runner.pair("f").get("last_pass"), "a pass")
     (folder / f"{BAD}2").unlink()
     (folder / f"new{BAD}").write_text("new")
     words: list[tuple[str, ...]] = [("plan",), ("verify",), ("sync", "--wait"), ("status",), ("problems",)]

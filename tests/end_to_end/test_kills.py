@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from tests.end_to_end.harness import Runner
-from tests.witness import objects, wait_until
+from tests.witness import objects, soon, wait_until
 
 SLOW_AWS = """#!/bin/sh
 # an `aws` that takes its time and minds no polite signal
@@ -54,10 +54,10 @@ def test_a_worker_killed_with_sigkill_is_replaced_and_syncing_within_initial_del
     (tmp_path / "up" / "late").write_text("x")
     os.kill(pid, signal.SIGKILL)
     killed_at = time.monotonic()
-    wait_until(lambda: runner.pair("up").get("pid") not in (None, 0, pid), "a new worker", 10)
+    wait_until(lambda: runner.pair("up").get("pid") not in (None, 0, pid), "a new worker")
     runner.wait_for("up", health="in-sync", state="running")
     assert runner.pair("up")["restarts"] == 1
-    assert time.monotonic() - killed_at < 5
+    assert time.monotonic() - killed_at < soon(5)
     assert "late" in objects(runner.server, bucket)
 
 
@@ -83,7 +83,7 @@ def test_nothing_of_a_killed_supervisor_runs_two_seconds_later(runner: Runner, b
     assert len(family) >= 4
     process.kill()
     process.wait()
-    wait_until(lambda: not any(_alive(pid) for pid in family), "the end of all", 2)
+    wait_until(lambda: not any(_alive(pid) for pid in family), "the end of all", soon(2))
 
 
 def test_a_stop_ends_within_its_budget_though_a_run_ignores_term(runner: Runner, bucket: str, tmp_path: Path) -> None:
@@ -93,8 +93,8 @@ def test_a_stop_ends_within_its_budget_though_a_run_ignores_term(runner: Runner,
     wait_until(lambda: _run_pids(log), "a run")
     family = [member.pid for member in runner.processes()]
     started = time.monotonic()
-    code = runner.stop(15)
-    assert time.monotonic() - started < 7.5
+    code = runner.stop()
+    assert time.monotonic() - started < 6 + soon(1.5)
     assert code in (0, 75)
     assert not any(_alive(pid) for pid in [*family, *_run_pids(log)])
 
@@ -104,7 +104,7 @@ def test_frozen_parts_are_found_killed_and_replaced(runner: Runner, bucket: str,
     runner.start()
     first = runner.wait_for("up", health="in-sync")["pid"]
     os.kill(first, signal.SIGSTOP)
-    wait_until(lambda: runner.pair("up").get("pid") not in (None, 0, first), "a new worker", 20)
+    wait_until(lambda: runner.pair("up").get("pid") not in (None, 0, first), "a new worker")
     for service in ("launcher", "credentials"):
         runner.wait_for("up", health="in-sync")
         frozen = runner.status()["services"][service]["pid"]
@@ -113,9 +113,9 @@ def test_frozen_parts_are_found_killed_and_replaced(runner: Runner, bucket: str,
         def replaced(name: str = service, pid: int = frozen) -> bool:
             return runner.status().get("services", {}).get(name, {}).get("pid") not in (None, 0, pid)
 
-        wait_until(replaced, f"a new {service}", 40)
+        wait_until(replaced, f"a new {service}")
         (tmp_path / "up" / service).write_text("x")
-        wait_until(lambda name=service: name in objects(runner.server, bucket), f"{service} synced", 40)  # type: ignore[misc]
+        wait_until(lambda name=service: name in objects(runner.server, bucket), f"{service} synced")  # type: ignore[misc]
 
 
 def test_killed_services_are_replaced_and_passes_go_on(runner: Runner, bucket: str, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_killed_services_are_replaced_and_passes_go_on(runner: Runner, bucket: s
     for service in ("launcher", "credentials"):
         os.kill(runner.status()["services"][service]["pid"], signal.SIGKILL)
         (tmp_path / "up" / service).write_text("x")
-        wait_until(lambda name=service: name in objects(runner.server, bucket), f"{service} synced", 30)  # type: ignore[misc]
+        wait_until(lambda name=service: name in objects(runner.server, bucket), f"{service} synced")  # type: ignore[misc]
     assert runner.stop() == 0
 
 
@@ -162,4 +162,4 @@ def test_a_missing_aws_is_failed_at_once_and_recovers_when_it_appears(
     real = Path(runner.environment["PATH"].split(os.pathsep)[0]) / "aws"
     program.write_text(f'#!/bin/sh\nexec {real} "$@"\n')
     program.chmod(0o755)
-    runner.wait_for("up", timeout_seconds=60, health="in-sync", state="running")
+    runner.wait_for("up", health="in-sync", state="running")

@@ -63,10 +63,10 @@ def test_empty_folders_travel_as_placeholders_without_a_stall(runner: Runner, bu
     (tmp_path / "up" / "empty" / "deep").mkdir(parents=True)
     (tmp_path / "up" / "file").write_text("")
     runner.write_config([{"name": "up", "bucket": bucket, "folder": "up", "mode": "push", "every": "1h"}])
-    assert runner.run("once", timeout_seconds=30).returncode == 0
+    assert runner.run("once", timeout_seconds=55).returncode == 0
     assert objects(runner.server, bucket) == {"empty/deep/.s3_index": 0, "file": 0}
     runner.write_config([{"name": "down", "bucket": bucket, "folder": "down", "mode": "pull", "every": "1h"}])
-    assert runner.run("once", timeout_seconds=30).returncode == 0
+    assert runner.run("once", timeout_seconds=55).returncode == 0
     assert (tmp_path / "down/empty/deep").is_dir()
     assert not (tmp_path / "down/empty/deep/.s3_index").exists()
 
@@ -154,7 +154,7 @@ def test_an_endpoint_that_goes_down_and_comes_back_is_survived(tmp_path: Path) -
             runner.wait_for("up", health="failing")
             assert runner.run("healthcheck").returncode == 0
             server = seaweedfs.start(tmp_path / "s3", port)
-            runner.wait_for("up", timeout_seconds=60, health="in-sync")
+            runner.wait_for("up", health="in-sync")
             assert "written-meanwhile" in objects(server, "outage")
     finally:
         seaweedfs.stop(server)

@@ -1,6 +1,5 @@
 """Whole passes on Ceph's radosgw, which lists in byte order, takes any key and dislikes quoted ETags."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pytest
 from demo.seaweedfs import Server
 from tests.end_to_end.harness import Runner, runner_in
 from tests.integration.test_store_seaweedfs import make_client
-from tests.witness import aws, objects, put
+from tests.witness import objects, put, s3
 
 pytestmark = pytest.mark.radosgw
 # In byte order `a!` and `a-` come before `a/b`, in tree order after it.
@@ -88,16 +87,15 @@ def test_on_radosgw_deleted_files_wait_in_the_trash_and_come_back(
 def test_on_radosgw_a_versioned_bucket_keeps_the_old_version_and_no_copy(
     runner: Runner, ceph_bucket: str, tmp_path: Path
 ) -> None:
-    enable = ["put-bucket-versioning", "--bucket", ceph_bucket, "--versioning-configuration", "Status=Enabled"]
-    aws(runner.server, "s3api", *enable)
+    bucket = s3(runner.server.endpoint_url)
+    bucket.put_bucket_versioning(Bucket=ceph_bucket, VersioningConfiguration={"Status": "Enabled"})
     _fill(tmp_path / "up")
     runner.write_config([_pair(ceph_bucket, "push", "up")])
     _once(runner)
     (tmp_path / "up" / "z z").unlink()
     assert _once(runner) == "p: done: 1 deleted in the bucket"
     assert not objects(runner.server, ceph_bucket, ".runner-trash/")
-    listed = ["list-object-versions", "--bucket", ceph_bucket, "--prefix", "z z", "--output", "json"]
-    versions = json.loads(aws(runner.server, "s3api", *listed))
+    versions = bucket.list_object_versions(Bucket=ceph_bucket, Prefix="z z")
     assert [version["Size"] for version in versions["Versions"]] == [3]
     assert [marker["IsLatest"] for marker in versions["DeleteMarkers"]] == [True]
     refused = runner.run("trash", "restore", "p", "z z")

@@ -98,7 +98,7 @@ def test_secrets_appear_nowhere_whatever_goes_wrong(canaries: Runner, s3: Echoin
         logging={"level": "DEBUG", "file": str(tmp_path / "runner.log"), "format": "json"},
     )
     canaries.start()
-    wait_until(lambda: all(canaries.pair(name).get("last_pass") for name in ("two", "push")), "two passes", 60.0)
+    wait_until(lambda: all(canaries.pair(name).get("last_pass") for name in ("two", "push")), "two passes")
     said = told(canaries)
     processes = canaries.processes()
     assert len(processes) >= 5
@@ -107,7 +107,7 @@ def test_secrets_appear_nowhere_whatever_goes_wrong(canaries: Runner, s3: Echoin
         assert process.rlimit(psutil.RLIMIT_CORE)[0] == 0, process.cmdline()
     worker = canaries.pair("two")["pid"]
     os.kill(worker, signal.SIGABRT)  # a traceback of every thread
-    wait_until(lambda: canaries.pair("two").get("pid") not in (worker, None, 0), "another worker", 30.0)
+    wait_until(lambda: canaries.pair("two").get("pid") not in (worker, None, 0), "another worker")
     said += canaries.run("status", "--json").stdout + canaries.run("logs", "-n", "1000").stdout
     canaries.stop()
     assert "most recent call first" in canaries.log_text() + (tmp_path / "runner.log").read_text()
@@ -133,7 +133,7 @@ except ConnectionError:
 def test_state_and_socket_are_private_and_other_users_get_no_answer(canaries: Runner, tmp_path: Path) -> None:
     canaries.write_config([{"name": "two", "bucket": "bkt", "folder": "two", "mode": "two-way", "every": "1s"}])
     canaries.start()
-    canaries.wait_for("two", health="in-sync", timeout_seconds=60.0)
+    canaries.wait_for("two", health="in-sync")
     private = tmp_path / "two" / ".runner"
     assert private.stat().st_mode & 0o777 == 0o700
     run = tmp_path / "run"
@@ -144,5 +144,5 @@ def test_state_and_socket_are_private_and_other_users_get_no_answer(canaries: Ru
         socket.chmod(0o666)
         command = [sys.executable, "-c", _STRANGER, str(run), socket.name]
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "b''"
-        wait_until(lambda: "refused uid 65534" in canaries.log_text(), "a word in the log", 10.0)
+        wait_until(lambda: "refused uid 65534" in canaries.log_text(), "a word in the log")
     assert canaries.pair("two")["state"] == "running"

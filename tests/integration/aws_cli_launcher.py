@@ -10,10 +10,14 @@ from runner.config.settings import EngineName, Mode, Pair, Symlinks
 from runner.engine.interface import ServiceUnavailableError, Surroundings
 from runner.wire.channel import Channel
 
-_CODE = """
+# A busy machine: how long a program may take to tell its version is not the subject of any test here.
+VERSION_TIMEOUT_SECONDS = 60.0
+_CODE = f"""
 import os, sys
+from runner.engine.aws_cli import program
 from runner.engine.aws_cli.launcher import serve
 from runner.wire.channel import Channel
+program.VERSION_TIMEOUT_SECONDS = {VERSION_TIMEOUT_SECONDS}
 serve(Channel.from_fd(int(sys.argv[1])), os.environ)
 """
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""The witness under the name that the integration tests use, and where native engines work if nothing else is said."""
+"""Where scenarios are tried and native engines work if nothing else is said, and which files come first."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,9 +7,6 @@ import pytest
 
 from demo.seaweedfs import Server
 from tests.integration.native_scenarios import is_long, places_of
-from tests.witness import aws
-
-__all__ = ["aws"]
 
 _FORKING = ("test_worker_", "test_supervisor_", "test_wire_", "test_one_shot", "test_services")
 

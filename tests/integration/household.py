@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parents[2]
 Row = dict[str, Any]
 
 
-def wait_for(what: Callable[[], _Found | None], seconds: float = 15.0) -> _Found:
+def wait_for(what: Callable[[], _Found | None], seconds: float = 60.0) -> _Found:
     """Its first true value; fails when there is none in time."""
     until = time.monotonic() + seconds
     while True:
@@ -103,7 +103,7 @@ class Household:
     def status(self) -> dict[str, Row]:
         return {row["name"]: row for row in self.whole_status()["pairs"]}
 
-    def wait_until(self, is_so: Callable[[dict[str, Row]], object], seconds: float = 15.0) -> dict[str, Row]:
+    def wait_until(self, is_so: Callable[[dict[str, Row]], object], seconds: float = 60.0) -> dict[str, Row]:
         """The first status for which it is so."""
 
         def look() -> dict[str, Row] | None:
@@ -119,11 +119,11 @@ class Household:
         """Everything that descends from the supervisor now."""
         return [child.pid for child in psutil.Process(self.pid).children(recursive=True)]
 
-    def wait(self, seconds: float = 15.0) -> int:
+    def wait(self, seconds: float = 60.0) -> int:
         assert self.process is not None
         return self.process.wait(seconds)
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 15.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 60.0) -> int:
         self.kill(number)
         return self.wait(seconds)
 

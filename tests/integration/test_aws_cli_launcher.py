@@ -16,6 +16,7 @@ from runner.engine.aws_cli.argv import sync_argv
 from runner.engine.aws_cli.launched_run import LaunchedRun, LauncherSilentError
 from runner.engine.aws_cli.run import RunResult, Runs
 from runner.engine.aws_cli.run_request import RunRequest
+from runner.engine.aws_cli.run_stop import GIVE_UP_SECONDS
 from runner.engine.aws_cli.verdict import StoppedBy
 from runner.engine.interface import ServiceUnavailableError
 from runner.model.errors import PermanentFailureError
@@ -29,11 +30,12 @@ from tests.integration.aws_cli_launcher import (
     make_pair,
     surroundings_of,
 )
+from tests.witness import soon
 
 VERSION = '[ "$1" = --version ] && { echo aws-cli/2.99.1 Python/3.13; exit 0; }\n'
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, what
@@ -151,7 +153,7 @@ def test_request_to_stop_interrupts_first(fake: Callable[[str], Path], start: St
     assert (start.folder.parent / "got").read_text() == "int\n"
     assert result.status.stopped_by is StoppedBy.REQUEST
     assert result.verdict().outcome is Outcome.STOPPED
-    assert result.status.seconds < 3
+    assert result.status.seconds < soon(3)
 
 
 def _stop_when(start: Start, path: Path) -> None:
@@ -168,7 +170,7 @@ def test_run_that_ignores_everything_is_killed_with_its_children(fake: Callable[
 
     thread.join()
     assert (result.status.signal, result.status.stopped_by) == (signal.SIGKILL, StoppedBy.REQUEST)
-    assert 4.5 < result.status.seconds < 9
+    assert 4.5 < result.status.seconds < GIVE_UP_SECONDS
     child = int((start.folder.parent / "child").read_text())
     wait_until(lambda: not is_alive(child), "the child is killed too")
 
@@ -189,7 +191,7 @@ def test_busy_run_is_not_stalled_but_times_out(fake: Callable[[str], Path], laun
     result = launched(stall_timeout_seconds=0.5, timeout_seconds=2.0)
 
     assert result.status.stopped_by is StoppedBy.TIMEOUT
-    assert 2 <= result.status.seconds < 4
+    assert 2 <= result.status.seconds < soon(4)
 
 
 def test_stopped_process_counts_as_stalled_and_is_killed(fake: Callable[[str], Path], launched: Start) -> None:
@@ -297,7 +299,7 @@ def test_worker_killed_takes_its_run_with_it(fake: Callable[[str], Path], start:
     worker.kill()
 
     worker.wait()
-    wait_until(lambda: not is_alive(pid), "the run died with its worker", 3)
+    wait_until(lambda: not is_alive(pid), "the run died with its worker", soon(3))
 
 
 def test_silent_launcher_is_left_and_never_starts_the_run_later(fake: Callable[[str], Path], launched: Start) -> None:

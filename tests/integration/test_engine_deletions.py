@@ -12,7 +12,7 @@ from demo.seaweedfs import Server
 from runner.config.settings import Mode, RemoteTrash, Share
 from runner.model.passes import Outcome
 from tests.integration.aws_cli_engine import MakeWorker, services, worker
-from tests.witness import aws, objects, put
+from tests.witness import delete, objects, put
 
 __all__ = ["services", "worker"]
 
@@ -218,8 +218,7 @@ def test_pull_deletes_only_what_came_from_the_bucket_and_was_not_edited(
     assert pulling.sync().downloaded == 4
     (tmp_path / "f" / "local").write_text("never there")
     (tmp_path / "f" / "edited").write_text("changed here")
-    for key in ("gone", "d/gone", "edited"):
-        aws(seaweed, "s3", "rm", f"s3://{bucket}/{key}")
+    delete(seaweed, bucket, "gone", "d/gone", "edited")
     report = pulling.sync()
     assert report.deleted_local == 2
     assert {(problem.path, problem.code) for problem in report.problems} == {("edited", "edited-here")}
@@ -230,11 +229,11 @@ def test_pull_deletes_only_what_came_from_the_bucket_and_was_not_edited(
 
 
 def test_pull_of_an_emptied_bucket_halts(worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path) -> None:
-    fill(tmp_path / "source", 12)
-    aws(seaweed, "s3", "cp", "--recursive", str(tmp_path / "source"), f"s3://{bucket}/")
+    for number in range(12):
+        put(seaweed, bucket, f"{number:02}", b"x")
     pulling = worker(Mode.PULL, delete=True)
     pulling.sync()
-    aws(seaweed, "s3", "rm", "--recursive", f"s3://{bucket}/")
+    delete(seaweed, bucket, *objects(seaweed, bucket))
     report = pulling.sync()
     assert report.halt is not None
     assert (report.halt.brake, report.halt.count) == ("emptied-listing", 12)
@@ -249,7 +248,7 @@ def test_pull_after_memory_was_lost_deletes_nothing(
     put(seaweed, bucket, "gone", b"x", tmp_path)
     pulling = worker(Mode.PULL, delete=True)
     pulling.sync()
-    aws(seaweed, "s3", "rm", f"s3://{bucket}/gone")
+    delete(seaweed, bucket, "gone")
     (tmp_path / "f" / ".runner" / "state.db").write_bytes(b"no database" * 1000)
     report = pulling.sync()
     assert report.outcome is Outcome.DONE

@@ -10,7 +10,7 @@ from runner.config.settings import Mode
 from runner.model.passes import Outcome, Requests
 from tests.integration.aws_cli_engine import MakeWorker, services, worker
 from tests.integration.test_store_lies import Liar, _liar, error
-from tests.witness import aws, objects, put
+from tests.witness import delete, objects, put
 
 __all__ = ["_liar", "services", "worker"]
 
@@ -65,7 +65,7 @@ def test_push_of_files_that_vanished_from_an_ordered_bucket_is_no_complaint(
         os.utime(tmp_path / "f" / name, (1_600_000_000, 1_600_000_000))  # LastModified has whole seconds
     pushing = worker(Mode.PUSH)
     pushing.sync()
-    aws(seaweed, "s3", "rm", f"s3://{bucket}/b")
+    delete(seaweed, bucket, "b")
     again = pushing.sync()
     assert (again.uploaded, again.problems) == (1, ())
 

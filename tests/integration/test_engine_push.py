@@ -12,16 +12,10 @@ from runner.config.settings import EmptyFolders, Mode, Symlinks
 from runner.engine.aws_cli.memory import Memory
 from runner.model.passes import Outcome
 from tests.integration.aws_cli_engine import MakeWorker, services, worker
-from tests.witness import aws, objects
+from tests.witness import delete, get, objects, put, soon
 
 __all__ = ["services", "worker"]
 AWKWARD = ["a space.txt", "emoji-🦊.txt", "plus+and&and%25and%.txt", "hash#q?.txt", "new\nline.txt", "[set]*.txt", "-x"]
-
-
-def body(server: Server, bucket: str, key: str, folder: Path) -> bytes:
-    target = folder / "body-of-object"
-    aws(server, "s3api", "get-object", "--bucket", bucket, "--key", key, str(target))
-    return target.read_bytes()
 
 
 def problems(report: object) -> set[tuple[str, str]]:
@@ -58,7 +52,7 @@ def test_push_of_a_same_size_edit_with_an_older_mtime_is_pushed(
     os.utime(file, (1e9, 1e9))
     report = pushing.sync()
     assert report.outcome is Outcome.DONE
-    assert body(seaweed, bucket, "file", tmp_path) == b"two"
+    assert get(seaweed, bucket, "file") == b"two"
 
 
 def test_push_of_a_backdated_new_file_over_an_object_of_its_size_is_pushed(
@@ -67,12 +61,11 @@ def test_push_of_a_backdated_new_file_over_an_object_of_its_size_is_pushed(
     (tmp_path / "f").mkdir()
     pushing = worker(Mode.PUSH)
     pushing.sync()
-    (tmp_path / "source").write_text("old")
-    aws(seaweed, "s3", "cp", str(tmp_path / "source"), f"s3://{bucket}/file")
+    put(seaweed, bucket, "file", b"old")
     (tmp_path / "f" / "file").write_text("new")
     os.utime(tmp_path / "f" / "file", (1e9, 1e9))
     pushing.sync()
-    assert body(seaweed, bucket, "file", tmp_path) == b"new"
+    assert get(seaweed, bucket, "file") == b"new"
 
 
 def test_push_of_a_chmod_sends_nothing_again(worker: MakeWorker, tmp_path: Path) -> None:
@@ -102,7 +95,7 @@ def test_push_of_a_file_that_changes_during_the_pass_ends_with_its_last_content(
     pushing.on_run = rewrite
     report = pushing.sync()
     assert report.outcome is Outcome.DONE
-    assert body(seaweed, bucket, "file", tmp_path) == b"b" * 3_000_000
+    assert get(seaweed, bucket, "file") == b"b" * 3_000_000
 
 
 def test_push_of_a_file_that_never_stands_still_is_a_busy_problem_and_heals(
@@ -132,7 +125,7 @@ def test_push_of_a_file_that_never_stands_still_is_a_busy_problem_and_heals(
     assert problems(report) == {("log", "busy")}
     os.utime(file, (1e9, 1e9))
     assert pushing.sync().outcome is Outcome.DONE
-    assert body(seaweed, bucket, "log", tmp_path) == file.read_bytes()
+    assert get(seaweed, bucket, "log") == file.read_bytes()
 
 
 def test_push_with_impossible_names_lists_them_and_goes_on(
@@ -184,7 +177,7 @@ def test_push_with_two_links_to_ancestors_ends_soon_and_still_pushes_files_behin
     pushing = worker(Mode.PUSH)
     started = time.monotonic()
     pushing.sync()
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < soon(30)
     assert set(objects(seaweed, bucket)) == {"real/file", "inside"}
     assert pushing.sync().uploaded == 0
 
@@ -254,10 +247,9 @@ def test_verify_tells_differences_by_name_size_and_content(
     pushing = worker(Mode.PUSH)
     pushing.sync()
     assert list(pushing.engine.verify(content=True)) == []
-    for key, text in (("size", "123"), ("content", "4321"), ("there", "x")):
-        (tmp_path / "source").write_text(text)
-        aws(seaweed, "s3", "cp", str(tmp_path / "source"), f"s3://{bucket}/{key}")
-    aws(seaweed, "s3", "rm", f"s3://{bucket}/here")
+    for key, other in (("size", b"123"), ("content", b"4321"), ("there", b"x")):
+        put(seaweed, bucket, key, other)
+    delete(seaweed, bucket, "here")
     found = {(difference.path, difference.reason) for difference in pushing.engine.verify(content=True)}
     assert found == {("size", "size"), ("content", "content"), ("here", "only-local"), ("there", "only-remote")}
     assert ("content", "content") not in {(d.path, d.reason) for d in pushing.engine.verify(content=False)}
@@ -292,7 +284,7 @@ def test_push_of_a_changed_file_beside_two_links_to_ancestors_is_settled(
     (folder / "file").write_text("two")
     os.utime(folder / "file", (1e9, 1e9))
     pushing.sync()
-    assert body(seaweed, bucket, "file", tmp_path) == b"two"
+    assert get(seaweed, bucket, "file") == b"two"
 
 
 def test_push_after_a_pass_that_was_cut_repairs_a_torn_upload(
@@ -302,13 +294,12 @@ def test_push_after_a_pass_that_was_cut_repairs_a_torn_upload(
     (tmp_path / "f" / "file").write_text("whole")
     pushing = worker(Mode.PUSH)
     pushing.sync()
-    (tmp_path / "torn").write_text("who??")
-    aws(seaweed, "s3", "cp", str(tmp_path / "torn"), f"s3://{bucket}/file")
+    put(seaweed, bucket, "file", b"who??")
     os.utime(tmp_path / "f" / "file", (1e9, 1e9))
     memory = Memory.open(tmp_path / "f" / ".runner" / "state.db")  # as a pass leaves it that is killed in its run
     memory.forget("files", [b"file"])
     memory.remember("unsettled", [b"file"])
     memory.close()
     assert pushing.sync().outcome is Outcome.DONE
-    assert body(seaweed, bucket, "file", tmp_path) == b"whole"
+    assert get(seaweed, bucket, "file") == b"whole"
     assert pushing.sync().uploaded == 0

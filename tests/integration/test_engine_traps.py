@@ -11,18 +11,9 @@ from demo.seaweedfs import Server
 from runner.config.settings import Mode
 from runner.model.passes import Outcome
 from tests.integration.aws_cli_engine import MakeWorker, services, worker
-from tests.witness import aws, objects, put
+from tests.witness import delete, objects, put, put_all, s3
 
 __all__ = ["services", "worker"]
-
-
-def put_all(server: Server, bucket: str, bodies: dict[str, bytes], place: Path) -> None:
-    """Many objects by one run."""
-    source = place / "source"
-    for key, body in bodies.items():
-        (source / key).parent.mkdir(parents=True, exist_ok=True)
-        (source / key).write_bytes(body)
-    aws(server, "s3", "cp", "--recursive", str(source), f"s3://{bucket}/")
 
 
 def codes(report: object) -> set[tuple[str, str]]:
@@ -51,7 +42,7 @@ def test_pull_through_an_excluded_symlink_writes_nothing_outside(
     (tmp_path / "f").mkdir()
     (tmp_path / "f" / "d").symlink_to(outside)
     (tmp_path / "f" / "e").write_text("mine")
-    put_all(seaweed, bucket, {"d/x": b"x", "e/x": b"x"}, tmp_path)
+    put_all(seaweed, bucket, {"d/x": b"x", "e/x": b"x"})
     report = worker(Mode.PULL, exclude=("d", "e")).sync()
     assert list(outside.iterdir()) == []
     assert codes(report) == {("d/x", "behind-link"), ("e/x", "file-in-the-way")}
@@ -62,7 +53,7 @@ def test_pull_of_a_name_too_long_for_the_clis_temporary_is_a_lasting_problem(
     worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
 ) -> None:
     wide, long = "é" * 127, "a" * 255
-    put_all(seaweed, bucket, {wide: b"x", long: b"x"}, tmp_path)
+    put_all(seaweed, bucket, {wide: b"x", long: b"x"})
     report = worker(Mode.PULL).sync()
     assert codes(report) == {(wide, "name-too-long")}
     assert report.hydrated
@@ -72,10 +63,10 @@ def test_pull_of_a_name_too_long_for_the_clis_temporary_is_a_lasting_problem(
 def test_pull_of_many_twins_that_are_gone_is_no_move_to_one_new_twin(
     worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
 ) -> None:
-    put_all(seaweed, bucket, {f"{number}": b"same" for number in range(12)}, tmp_path)
+    put_all(seaweed, bucket, {f"{number}": b"same" for number in range(12)})
     pulling = worker(Mode.PULL, delete=True)
     pulling.sync()
-    aws(seaweed, "s3", "rm", "--recursive", f"s3://{bucket}/")
+    delete(seaweed, bucket, *objects(seaweed, bucket))
     put(seaweed, bucket, "new", b"same", tmp_path)
     report = pulling.sync()
     assert report.outcome is Outcome.HALTED
@@ -131,7 +122,7 @@ def test_push_with_a_refused_key_beside_a_file_that_changes_is_not_in_sync(
 ) -> None:
     deny = {"Effect": "Deny", "Principal": "*", "Action": ["s3:PutObject"], "Resource": [f"arn:aws:s3:::{bucket}/no"]}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
-    aws(seaweed, "s3api", "put-bucket-policy", "--bucket", bucket, "--policy", policy)
+    s3(seaweed.endpoint_url).put_bucket_policy(Bucket=bucket, Policy=policy)
     (tmp_path / "f").mkdir()
     (tmp_path / "f" / "no").write_text("never accepted")
     changing = tmp_path / "f" / "changing"
@@ -181,7 +172,8 @@ def test_pull_without_room_makes_some_by_what_the_bucket_has_no_more(
     put(seaweed, bucket, "old", b"x", tmp_path)
     pulling = worker(Mode.PULL, delete=True)
     pulling.sync()
-    aws(seaweed, "s3", "mv", f"s3://{bucket}/old", f"s3://{bucket}/new")
+    put(seaweed, bucket, "new", b"x")
+    delete(seaweed, bucket, "old")
     with monkeypatch.context() as full:
         full.setattr("runner.engine.aws_cli.pull.has_room", lambda _one, _size: False)
         report = pulling.sync()
@@ -212,7 +204,7 @@ def test_a_folder_that_lost_its_private_place_syncs_again_once_it_is_approved(
 def test_verify_names_objects_that_cannot_be_files_here(
     worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
 ) -> None:
-    put_all(seaweed, bucket, {"a": b"x", ".runner/x": b"x"}, tmp_path)
+    put_all(seaweed, bucket, {"a": b"x", ".runner/x": b"x"})
     pulling = worker(Mode.PULL)
     pulling.sync()
     assert [(found.path, found.reason) for found in pulling.engine.verify(content=False)] == [

@@ -1,12 +1,12 @@
-"""SIGKILL before and after each system call of each step of the folder's one door (P3): every version is somewhere.
-
-A child process does one step and kills itself at its Nth call; N grows until the step comes through.
-"""
+"""SIGKILL before and after each system call of each step of the folder's one door (P3): every version is somewhere."""
 
 import errno
+import json
 import os
 import signal
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,10 @@ import pytest
 
 from runner.files import abilities as abilities_module
 from runner.files import moves, system_calls
-from runner.files.abilities import Abilities
-from runner.files.tree import ReplaceResult
-from tests.tree_in_folder import NOW, TreeInFolder, fork, tree_in, wait_for
+from tests.integration.killed_steps import ABILITIES, NEW, OLD, STEPS, replace
+from tests.tree_in_folder import NOW, fork, tree_in, wait_for
 
-ABILITIES = [
-    pytest.param(Abilities(), id="all"),
-    pytest.param(Abilities(exchange=False), id="no-exchange"),
-    pytest.param(Abilities(exchange=False, no_replace=False), id="links-only"),
-    pytest.param(Abilities(exchange=False, no_replace=False, hard_links=False), id="no-links"),
-]
-CALLS = ["open", "close", "rename", "link", "unlink", "mkdir", "rmdir", "symlink"]
-CALLS += ["fsync", "pwrite", "write", "utime", "fchmod", "chown", "chmod"]
-OLD, NEW = b"old" * 1000, b"new" * 1000
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -35,121 +26,29 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda fd: None)
 
 
-class Failpoint:
-    """Counts the calls that could change something; at the Nth one the process is gone."""
-
-    def __init__(self, number: int, *, after: bool) -> None:
-        self.left = number
-        self.after = after
-
-    def arm(self) -> None:
-        for name in CALLS:
-            setattr(os, name, self.wrapped(getattr(os, name)))
-        for name in ("rename_new", "rename_exchange"):
-            setattr(moves, name, self.wrapped(getattr(moves, name)))
-
-    def wrapped(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **words: Any) -> Any:
-            self.left -= 1
-            if self.left == 0 and not self.after:
-                os.kill(os.getpid(), signal.SIGKILL)
-            result = real(*arguments, **words)
-            if self.left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
-
-        return call
-
-
-Step = Callable[[TreeInFolder], None]
-
-
-def place(home: TreeInFolder) -> None:
-    with home.tree.temporary() as new:
-        new.write_at(0, NEW)
-        new.finish(mode=0o640, mtime_ns=10**18)
-        assert home.tree.place("a/b/new", new)
-    home.tree.sync()
-
-
-def replace(home: TreeInFolder) -> None:
-    entry = home.tree.look("d/file")
-    assert entry is not None
-    with home.tree.temporary() as new:
-        new.write_at(0, NEW)
-        new.finish()
-        assert home.tree.replace("d/file", new, entry, NOW).result is ReplaceResult.DONE
-    home.tree.sync()
-
-
-def remove(home: TreeInFolder) -> None:
-    entry = home.tree.look("d/file")
-    assert entry is not None
-    assert home.tree.remove("d/file", entry, NOW)
-    home.tree.sync()
-
-
-def set_aside(home: TreeInFolder) -> None:
-    entry = home.tree.look("d/file")
-    assert entry is not None
-    assert home.tree.set_aside("d/file", entry, "e/aside")
-    home.tree.sync()
-
-
-def link_aside(home: TreeInFolder) -> None:
-    entry = home.tree.look("d/file")
-    assert entry is not None
-    assert home.tree.link_aside("d/file", entry, "e/aside")
-    home.tree.sync()
-
-
-# What may be seen in the folder at any instant, besides what was there at the beginning.
-ALLOWED: dict[Step, list[dict[str, bytes]]] = {
-    place: [{"d/file": OLD}, {"d/file": OLD, "a/b/new": NEW}],
-    replace: [{"d/file": OLD}, {"d/file": NEW}],
-    remove: [{"d/file": OLD}, {}],
-    set_aside: [{"d/file": OLD}, {"e/aside": OLD}, {"d/file": OLD, "e/aside": OLD}],
-    link_aside: [{"d/file": OLD}, {"d/file": OLD, "e/aside": OLD}],
-}
+@pytest.fixture(scope="module")
+def killer() -> Iterator["subprocess.Popen[str]"]:
+    """The program that forks and kills: a small process."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.killed_steps"],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 @pytest.mark.parametrize("abilities", ABILITIES)
-@pytest.mark.parametrize("step", [place, replace, remove, set_aside, link_aside])
-def test_kill_at_each_call_of_a_step_loses_nothing(tmp_path: Path, step: Step, abilities: Abilities) -> None:
-    number = 0
-    while True:
-        number += 1
-        ended = {
-            killed_at(tmp_path / f"{number}-{after}", step, abilities, number, after=after) for after in (False, True)
-        }
-        if ended == {0}:
-            break
-    assert number > 8
-
-
-def killed_at(base: Path, step: Step, abilities: Abilities, number: int, *, after: bool) -> int:
-    """The child's exit code; what it left behind was checked."""
-    base.mkdir()
-    with tree_in(base, abilities=abilities) as home:
-        home.write("d/file", OLD)
-
-        def work() -> None:
-            Failpoint(number, after=after).arm()
-            step(home)
-
-        code = wait_for(fork(work))
-    assert code in {0, -signal.SIGKILL}
-    with tree_in(base, abilities=abilities) as restarted:
-        visible = restarted.visible()
-        assert visible in ALLOWED[step], (step, number, after)
-        versions = set(restarted.trashed().values())
-        assert OLD in {*visible.values(), *versions}
-        for data in versions:  # where there are no links a copy is made in the trash: half of it at most is litter
-            assert data in {OLD, NEW} or (not abilities.hard_links and OLD.startswith(data))
-        restarted.tree.sweep(NOW)
-        assert restarted.temporaries() == []
-        assert restarted.visible() == visible
-    return code
+@pytest.mark.parametrize("step", STEPS)
+def test_kill_at_each_call_of_a_step_loses_nothing(
+    tmp_path: Path, killer: "subprocess.Popen[str]", step: str, abilities: str
+) -> None:
+    assert killer.stdin is not None
+    assert killer.stdout is not None
+    killer.stdin.write(json.dumps([step, abilities, str(tmp_path)]) + "\n")
+    killer.stdin.flush()
+    wrong = json.loads(killer.stdout.readline())
+    assert not wrong, wrong
 
 
 def test_kill_between_exchange_and_look_keeps_both_an_edit_and_the_new_version(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from runner.files.filters import Filters
 from runner.files.folder import Folder
 from runner.files.scan import scan
 from runner.files.watch import Changes, Watcher
+from tests.witness import soon
 
 Starter = Callable[..., Watcher]
 
@@ -273,4 +274,4 @@ def test_scan_of_20000_files_is_quick(root: Path, record_property: Callable[[str
     record_property("cpu_seconds", seconds)
     print(f"\n20,000 files scanned in {seconds:.3f} s of CPU")
     assert result.files == 20_000
-    assert seconds < 2  # 0.1 s on the machine this was written on
+    assert seconds < soon(2)  # 0.1 s on the machine this was written on

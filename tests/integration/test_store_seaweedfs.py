@@ -22,7 +22,7 @@ from runner.store.errors import (
     StoppedError,
     UnreachableError,
 )
-from tests.witness import aws, make_bucket, put
+from tests.witness import aws, make_bucket, s3, soon
 
 
 def make_pair(bucket: str, **keys: object) -> Pair:
@@ -69,9 +69,9 @@ def test_awkward_key_is_the_same_object_to_the_aws_cli(client: Client, seaweed: 
     assert aws(seaweed, "s3", "cp", f"s3://{bucket}/plus+ %20&ü#?.txt", "-") == "mine"
 
 
-def test_listing_of_1200_keys_comes_in_pages_each_key_once(client: Client, seaweed: Server, bucket: str) -> None:
+def test_listing_of_1200_keys_comes_in_pages_each_key_once(client: Client) -> None:
     for number in range(1200):
-        put(seaweed, bucket, f"many/{number:04}", b"x")
+        client.put(f"many/{number:04}", b"x")
     client.put("elsewhere", b"")
     before = client.requests.lists
     keys = [info.key for info in client.list("many/")]
@@ -146,7 +146,7 @@ def test_empty_object_round_trip(client: Client) -> None:
 def test_get_to_streams_slices_of_one_version(client: Client, seaweed: Server, bucket: str, tmp_path: Path) -> None:
     body = os.urandom(9_000_000) + b"<Error>"
     (tmp_path / "big").write_bytes(body)
-    aws(seaweed, "s3", "cp", str(tmp_path / "big"), f"s3://{bucket}/big")
+    s3(seaweed.endpoint_url).upload_file(str(tmp_path / "big"), bucket, "big")
     slices: list[bytes] = []
     info = client.get_to("big", slices.append)
     assert b"".join(slices) == body
@@ -185,7 +185,7 @@ def test_copy_keeps_bytes_and_obeys_the_source_condition(client: Client) -> None
 
 def test_versioning_is_read(client: Client, seaweed: Server, bucket: str) -> None:
     assert client.versioning() == "off"
-    aws(seaweed, "s3api", "put-bucket-versioning", "--bucket", bucket, "--versioning-configuration", "Status=Enabled")
+    s3(seaweed.endpoint_url).put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     assert client.versioning() == "enabled"
 
 
@@ -207,7 +207,7 @@ def test_closed_port_is_unreachable_within_seconds() -> None:
         started = time.monotonic()
         with pytest.raises(UnreachableError, match="the connection was refused"):
             list(client.list())
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < soon(5)
     client.close()
 
 

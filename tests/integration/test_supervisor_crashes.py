@@ -6,6 +6,7 @@ import signal
 import time
 
 from tests.integration.household import Start, household, is_alive, wait_for
+from tests.witness import soon
 
 __all__ = ["household"]
 
@@ -16,7 +17,7 @@ def test_worker_killed_is_replaced_within_initial_delay_and_a_second(household: 
     os.kill(first, signal.SIGKILL)
     killed_at = time.monotonic()
     row = house.wait_until(lambda rows: rows["a"]["state"] == "running" and rows["a"]["pid"] != first)["a"]
-    assert time.monotonic() - killed_at < 1.5
+    assert time.monotonic() - killed_at < soon(1.5)
     assert row["restarts"] == 1
     assert row["last_exit"]["signal"] == "SIGKILL"
     assert house.stop() == 0
@@ -113,7 +114,7 @@ def test_supervisor_killed_leaves_nothing_behind(household: Start) -> None:
     family = house.family()
     assert len(family) == 4
     house.kill(signal.SIGKILL)
-    wait_for(lambda: not [pid for pid in family if is_alive(pid)], seconds=2)
+    wait_for(lambda: not [pid for pid in family if is_alive(pid)], seconds=soon(2))
 
 
 def test_strangers_orphan_is_reaped_and_nothing_else_happens(household: Start) -> None:
@@ -136,7 +137,7 @@ def test_early_closed_stdout_costs_nothing(household: Start) -> None:
 
 def test_grandchild_that_keeps_stdout_does_not_hold_up_restarts(household: Start) -> None:
     house = household({"a": "keeps-stdout"}, restart={"initial": 0.1, "max": 0.1}).start()
-    house.wait_until(lambda rows: rows["a"]["restarts"] >= 4, seconds=10)
+    house.wait_until(lambda rows: rows["a"]["restarts"] >= 4, seconds=60)
 
 
 def test_garbage_on_stdout_is_logged_harmlessly(household: Start) -> None:

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from tests.integration.household import PROJECT, Start, household, is_alive, wait_for
+from tests.witness import soon
 
 __all__ = ["household"]
 
@@ -31,7 +32,7 @@ def test_worker_that_ignores_everything_is_killed_within_the_budget(household: S
     family = house.family()
     asked_at = time.monotonic()
     assert house.stop() == 75
-    assert time.monotonic() - asked_at < 2.6
+    assert time.monotonic() - asked_at < soon(2.6)
     assert not [pid for pid in family if is_alive(pid)]
 
 
@@ -40,7 +41,7 @@ def test_worker_in_backoff_does_not_delay_the_stop(household: Start) -> None:
     house.wait_until(lambda rows: rows["a"]["state"] == "backoff")
     asked_at = time.monotonic()
     house.stop()
-    assert time.monotonic() - asked_at < 1.5
+    assert time.monotonic() - asked_at < soon(1.5)
 
 
 @pytest.mark.parametrize(("kind", "code"), [("good", 0), ("unpushed", 75)])
@@ -56,7 +57,7 @@ def test_second_signal_stops_now(household: Start, number: int, code: int) -> No
     wait_for(lambda: "received SIG" in house.log())
     asked_at = time.monotonic()
     assert house.stop(number) == code
-    assert time.monotonic() - asked_at < 5
+    assert time.monotonic() - asked_at < soon(5)
 
 
 def test_quit_and_stop_now_do_without_the_flush(household: Start) -> None:
@@ -95,7 +96,7 @@ def test_environment_overrides_the_stop_timeout(household: Start, monkeypatch: p
     house = household({"a": "deaf"}, stop_timeout=60.0).start_and_settle()
     asked_at = time.monotonic()
     assert house.stop() == 75
-    assert time.monotonic() - asked_at < 3
+    assert time.monotonic() - asked_at < soon(3)
 
 
 def _one_shot(house: Any, **request: object) -> tuple[int, list[dict[str, Any]], str]:

@@ -14,6 +14,7 @@ import pytest
 from runner.config.settings import EngineName, Mode
 from runner.worker.folder_watch import PROMPT_GULP_SECONDS
 from tests.integration.worker_harness import Message, Rig, answer_of, pair, start
+from tests.witness import soon
 
 Start = Callable[..., Rig]
 
@@ -89,7 +90,7 @@ def test_file_still_being_written_is_looked_at_again_and_not_in_sync_meanwhile(l
     rig.until(lambda: len(rig.work()) == 4)
     assert [one["names"] for one in rig.work()[1:]] == [["busy"]] * 3
     gaps = [rig.work()[number + 1]["at"] - rig.work()[number]["at"] for number in (1, 2)]
-    assert all(0.19 < gap < 2 for gap in gaps)
+    assert all(gap > 0.19 for gap in gaps)
     rig.report(health="in-sync", problems_count=0)
     assert any(message["health"] == "behind" and message["problems_count"] == 1 for message in rig.all("report"))
 
@@ -161,7 +162,7 @@ def test_stop_lets_only_uploads_of_a_running_pass_go_on(launch: Start, folder: P
     rig.report(activity="syncing")
     began = time.monotonic()
     assert stopped(rig, 20)["complete"]
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < soon(3)
     assert rig.scopes() == ["full", "local"]
 
 

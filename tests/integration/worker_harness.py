@@ -194,7 +194,7 @@ class Rig:
         if not channel.closed:
             self.messages += [received.message for received in channel.receive()]
 
-    def until(self, condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> Any:
         """Waits for a condition; fails with what was seen."""
         end = time.monotonic() + seconds
         while not (value := condition()):
@@ -238,7 +238,7 @@ class Rig:
         theirs.close()
         return ours
 
-    def exit_status(self, seconds: float = 20.0) -> int:
+    def exit_status(self, seconds: float = 60.0) -> int:
         """As os.waitstatus_to_exitcode."""
         end = time.monotonic() + seconds
         while True:
