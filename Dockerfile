@@ -1,5 +1,5 @@
 # An S3 bucket as a folder, without a mount: unprivileged, read-only root file system, any uid (docs/operations.md).
-# Any base with python3 >= 3.11, its venv module and pip will do; both stages take the same one, so that the venv fits.
+# Any base with python3 >= 3.11 and its venv module will do; both stages take the same one, so that the venv fits.
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
