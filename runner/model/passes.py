@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from runner.model.problem import Problem
+from runner.model.problem import MoreProblems, Problem
 
 
 class Trigger(StrEnum):
@@ -106,6 +106,7 @@ class Requests:
 class PassReport:
     """What came of one pass. Counts are of files that changed place, bytes of what was transferred.
 
+    more_problems: how many there are beside `problems`.
     way: how the AWS CLI was started, `warm` or `spawned`, with its version, for status.
     retry: whether trying again soon can help (False for done passes and for halts).
     hydrated: every object of the listing is in place or a permanent problem; None when the pass cannot tell.
@@ -126,6 +127,7 @@ class PassReport:
     files_bytes: int | None = None
     requests: Requests = field(default_factory=Requests)
     problems: tuple[Problem, ...] = ()
+    more_problems: tuple[MoreProblems, ...] = ()
     halt: Halt | None = None
     hydrated: bool | None = None
     way: str = ""
@@ -134,3 +136,8 @@ class PassReport:
     scope: Scope = Scope.FULL
     again: tuple[Again, ...] = ()
     deferred_deletions: int = 0
+
+    @property
+    def problems_count(self) -> int:
+        """Those with a name and those without."""
+        return len(self.problems) + sum(more.count for more in self.more_problems)

@@ -9,6 +9,9 @@ class Side(StrEnum):
     REMOTE = "remote"
 
 
+CONFLICT_CODE = "conflict"  # an open conflict copy; codes of that kind begin so
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """path: relative to the folder (or the key below the prefix), as text with surrogate escapes for bytes that are
@@ -21,3 +24,13 @@ class Problem:
     reason: str
     since: float
     permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MoreProblems:
+    """So many problems that are not known by name: there are too many to keep them all."""
+
+    side: Side
+    code: str
+    permanent: bool
+    count: int

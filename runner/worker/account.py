@@ -97,7 +97,7 @@ class Account:
         return health.Evidence(
             outcome=self._outcome(),
             pending=pending,
-            conflicts=len(self.book.conflicts),
+            conflicts=self.book.conflicts_count,
             unusable=bool(self.error),
             standby=bool(self.holder),
         )
@@ -171,7 +171,7 @@ class Account:
         if worst is None or worst.outcome not in _THROUGH or self.pair.engine is not EngineName.NATIVE:
             return worst.outcome if worst else None
         unnamed = worst.outcome is Outcome.DONE_WITH_PROBLEMS and not worst.problems
-        named = len(self.book) > len(self.book.conflicts)
+        named = len(self.book) > self.book.conflicts_count
         return Outcome.DONE_WITH_PROBLEMS if unnamed or named else Outcome.DONE
 
     def _touched(self, work: Work) -> Touched:

@@ -62,7 +62,8 @@ class ClientDesk:
             {"pair": self._account.pair.name, **asdict(problem)} for problem in problems
         ]
         known = self._account.report is not None or self._one_shot
-        note = self._account.trouble()
+        more = book.more(conflicts=command == "conflicts")
+        note = "; ".join(text for text in (more, self._account.trouble()) if text)
 
         def answer() -> None:
             if known or problems:

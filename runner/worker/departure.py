@@ -126,9 +126,10 @@ class Departure:
 
     def _answer(self) -> None:
         paths = self._unpushed()
-        complete = not self.pushes or bool(self.account.holder) or self._is_complete(len(paths))
+        number = len(paths) + self.account.book.more_unpushed
+        complete = not self.pushes or bool(self.account.holder) or self._is_complete(number)
         sample = [] if complete else list(first_paths(paths))
-        count = 0 if complete else len(paths)
+        count = 0 if complete else number
         self.passes.refuse("the worker stops")
         self.say({"type": "stopped", "complete": complete, "unpushed": sample, "unpushed_count": count})
         self.over()

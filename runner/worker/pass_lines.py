@@ -23,8 +23,8 @@ def log_line(report: PassReport, before: PassReport | None, trigger: Trigger, se
     that the first one of a start has gone through is.
     """
     counts = [f"{getattr(report, name)} {words}" for name, words in _COUNTS if getattr(report, name)]
-    if report.problems:
-        counts.append(f"{len(report.problems)} problems")
+    if report.problems_count:
+        counts.append(f"{report.problems_count} problems")
     if not counts and report.outcome in _THROUGH:
         counts = ["nothing to do"]
         level = "INFO" if trigger is Trigger.START else "DEBUG"
@@ -39,7 +39,7 @@ def log_line(report: PassReport, before: PassReport | None, trigger: Trigger, se
 def _told(report: PassReport) -> tuple[object, ...]:
     moved = tuple(getattr(report, name) for name, _words in _COUNTS)
     # Two passes that each moved something are two pieces of news.
-    return (report.outcome, report.message, len(report.problems), report.halt, any(moved) and object())
+    return (report.outcome, report.message, report.problems_count, report.halt, any(moved) and object())
 
 
 def answer(report: PassReport) -> Mapping[str, object]:
@@ -50,7 +50,7 @@ def answer(report: PassReport) -> Mapping[str, object]:
         problems=sample(report.problems),
         halt=short_halt(report.halt),
     )
-    return {**asdict(short), "problems_count": len(report.problems)}
+    return {**asdict(short), "problems_count": report.problems_count}
 
 
 def change_facts(pair: Pair, report: PassReport, trigger: Trigger, ended_at: float) -> Mapping[str, object]:
@@ -66,5 +66,5 @@ def change_facts(pair: Pair, report: PassReport, trigger: Trigger, ended_at: flo
         **{name: getattr(report, name) for name, _words in _COUNTS},
         "bytes_up": report.bytes_up,
         "bytes_down": report.bytes_down,
-        "problems_count": len(report.problems),
+        "problems_count": report.problems_count,
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from runner.config.settings import EngineName, Pair
+from runner.config.settings import EngineName, Mode, Pair
 from runner.model.passes import WHOLE, Outcome, PassReport, Scope, Trigger, Work
 from runner.worker import retries
 from runner.worker.batch import Batch, earliest_after
@@ -81,6 +81,9 @@ class Triggers:
         self._failed_scope: Scope | None = None
         self._event_pass_ended_at: float | None = None
         self._event_pass_seconds = 0.0
+        may_rescan = scheduled and self.native and pair.mode is not Mode.PULL
+        self._rescan_seconds = pair.rescan_seconds if may_rescan else None
+        self._rescan_at: float | None = None
         self._intervals: Intervals | None = None
         self._calendar: CalendarTimes | None = None
         if scheduled and pair.every:
@@ -191,6 +194,8 @@ class Triggers:
         self._count_events(order, report, moment.now, pass_seconds)
         if report.outcome is Outcome.HALTED or (carried and scope is Scope.FULL):
             self._halted = report.outcome is Outcome.HALTED
+        if carried and scope in {Scope.FULL, Scope.LOCAL} and self._rescan_seconds is not None:
+            self._rescan_at = moment.now + self._rescan_seconds
         self._count(report, scope, carried=carried)
         self._set_retry(report, scope, moment.now)
         if self._intervals and scope is Scope.FULL:
@@ -245,6 +250,8 @@ class Triggers:
             yield Reason(self._intervals.due_at, Trigger.SCHEDULE)
         if self._calendar and self._calendar.next_at is not None:
             yield Reason(moment.now + (self._calendar.next_at - moment.wall), Trigger.SCHEDULE)
+        if self._rescan_at is not None and not self._halted:
+            yield Reason(self._not_too_soon(self._rescan_at), Trigger.SCHEDULE, Scope.LOCAL)
         # A small pass is tried again by what it left pending, which waits for the same time.
         if self._retry_at is not None and self._retries_all:
             yield Reason(self._retry_at, Trigger.RETRY)

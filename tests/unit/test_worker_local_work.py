@@ -292,3 +292,16 @@ def test_what_an_event_says_is_gone_is_pending_until_a_listing() -> None:
     subject.notified({"p/a"}, ("r4",), 16.8)
     run(subject, 16.9, DEFERRED)
     assert subject.next_at(at(16.9)) == pytest.approx(21.7)  # listings that events make take a tenth of the time
+
+
+def test_folder_is_scanned_by_rescan_where_whole_passes_are_rarer() -> None:
+    subject = native(every=Interval(min_seconds=90_000, max_seconds=90_000), rescan=21_600, jitter=0.0)
+    assert subject.next_at(at(0.0)) == 21_600
+    order = run(subject, 21_600.0, FAILED)
+    assert (order.trigger, order.work.scope) == (Trigger.SCHEDULE, Scope.LOCAL)
+    assert subject.next_at(at(21_600.1)) == pytest.approx(21_601, abs=0.2)
+    run(subject, 21_602.0)
+    assert subject.next_at(at(21_603.0)) == pytest.approx(43_202, abs=0.1)
+    whole = native(every=Interval(min_seconds=60, max_seconds=60), rescan=21_600, jitter=0.0)
+    for minute in range(1, 500):
+        assert run(whole, minute * 60.0).work.scope is Scope.FULL

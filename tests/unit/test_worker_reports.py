@@ -8,14 +8,14 @@ import pytest
 
 from runner.config.settings import EngineName, Mode, Pair, Symlinks
 from runner.model.passes import Halt, Outcome, PassReport, Requests, Trigger
-from runner.model.problem import Problem, Side
+from runner.model.problem import MoreProblems, Problem, Side
 from runner.model.states import Activity, Health
 from runner.wire.channel import MESSAGE_BYTES
 from runner.worker.account import Account, Doing, endpoint_of
 from runner.worker.hang_guard import HangGuard
 from runner.worker.health import Evidence, activity, health
 from runner.worker.pass_lines import answer, log_line
-from runner.worker.problem_book import SAMPLE_BYTES, ProblemBook, sample
+from runner.worker.problem_book import SAMPLE_BYTES, ProblemBook, Touched, sample
 from runner.worker.reporter import Reporter
 from runner.worker.request_rate import RequestRate
 
@@ -94,6 +94,39 @@ def test_problem_book_failed_pass_cures_nothing() -> None:
     assert len(book) == 2
     book.update(DONE)
     assert len(book) == 0
+
+
+def many(count: int, side: Side = Side.REMOTE, code: str = "odd", *, permanent: bool = True) -> MoreProblems:
+    return MoreProblems(side, code, permanent, count)
+
+
+def test_problem_book_counts_what_has_no_name() -> None:
+    book = ProblemBook()
+    waiting = many(5, Side.LOCAL, "busy", permanent=False)
+    book.update(
+        PassReport(
+            Outcome.DONE_WITH_PROBLEMS,
+            problems=(problem("a"),),
+            more_problems=(many(100), waiting, many(3, Side.LOCAL, "conflict")),
+        )
+    )
+    assert (len(book), book.conflicts_count, book.more_unpushed) == (109, 3, 5)
+    assert book.more(conflicts=False) == "and 108 more: 100 odd, 5 busy, 3 conflict"
+    assert book.more(conflicts=True) == "and 3 more: 3 conflict"
+    book.update(PassReport(Outcome.DONE), Touched(local=True))
+    assert (len(book), book.more_unpushed) == (103, 0)
+    book.update(PassReport(Outcome.FAILED, more_problems=(many(40),)))
+    assert len(book) == 103
+    book.update(DONE)
+    assert (len(book), book.more(conflicts=False)) == (0, "")
+
+
+def test_problem_book_of_small_passes_is_bounded() -> None:
+    book = ProblemBook()
+    for number in range(30):
+        found = tuple(problem(f"{number}-{n}") for n in range(1000))
+        book.update(PassReport(Outcome.DONE_WITH_PROBLEMS, problems=found), Touched(frozenset({f"{number}"})))
+    assert (len(book.all), len(book)) == (20_000, 30_000)
 
 
 def test_problem_book_unpushed_leaves_out_what_can_never_be() -> None:

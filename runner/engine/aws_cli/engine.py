@@ -169,11 +169,10 @@ class AwsCliEngine:
         for token in one.approved:
             one.memory.spend_plan(token)
         problems = one.dated_problems()
-        real = [problem for problem in problems if problem.code not in _HARMLESS]
-        if not real:
+        codes = {code: count for code, count in one.problems.codes.items() if code not in _HARMLESS}
+        if not codes:
             return _report(one, Outcome.DONE, "; ".join(one.tally.notes), problems=problems)
-        kinds = sorted({problem.code for problem in real})
-        message = f"{len(real)} not in sync ({', '.join(kinds[:5])})"
+        message = f"{sum(codes.values())} not in sync ({', '.join(sorted(codes)[:5])})"
         return _report(one, Outcome.DONE_WITH_PROBLEMS, "; ".join([message, *one.tally.notes]), problems=problems)
 
     def _failed(self, error: Exception) -> PassReport:
@@ -279,7 +278,8 @@ def _report(
         files=tally.files,
         files_bytes=tally.files_bytes,
         requests=one.requests,
-        problems=tuple(one.problems.values()) if problems is None else problems,
+        problems=tuple(one.problems) if problems is None else problems,
+        more_problems=one.problems.more,
         halt=halt,
         hydrated=tally.hydrated,
         way=tally.way,

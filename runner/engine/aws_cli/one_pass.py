@@ -16,6 +16,7 @@ from runner.engine.aws_cli.run import RunResult, Runs
 from runner.engine.aws_cli.verdict import ExitStatus, Verdict
 from runner.engine.interface import Surroundings
 from runner.engine.outcomes import PassFailedError, PassHaltedError, PassStoppedError
+from runner.engine.problem_log import ProblemLog, counted_once
 from runner.engine.proof import FolderProof
 from runner.engine.trash_clock import tells_ages
 from runner.files.filters import Filters, always_excluded
@@ -81,7 +82,7 @@ class OnePass:
         self.now = surroundings.wall_clock()
         self.trash.ages_are_told = not read_only and tells_ages(memory, self.now, self.trash.keep_seconds)
         self.tally = Tally()
-        self.problems: dict[tuple[Side, str, str], Problem] = {}
+        self.problems = ProblemLog(counted_once(memory.connection, "temp"))
         self.read_only = read_only
         self.impossible: set[str] = set()
         self.walk_is_bounded = True
@@ -248,8 +249,8 @@ class OnePass:
     # ── reporting ──
 
     def problem(self, side: Side, path: str, code: str, reason: str, *, permanent: bool = False) -> None:
-        self.problems[side, code, path] = Problem(path, side, code, reason, self.now, permanent)
+        self.problems.add(Problem(path, side, code, reason, self.now, permanent))
 
     def dated_problems(self) -> tuple[Problem, ...]:
         """The problems with the time each was first seen; remembers it for the next pass."""
-        return self.memory.dated(self.problems.values())
+        return self.memory.dated(self.problems)

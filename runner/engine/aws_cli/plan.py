@@ -19,7 +19,7 @@ _UPLOADS = (
 def actions(one: OnePass) -> Iterator[PlannedAction]:
     """Each by name. Raises StoreError, CredentialsError, PassHaltedError."""
     yield from _push(one) if one.pair.mode is Mode.PUSH else _pull(one)
-    for problem in one.problems.values():
+    for problem in one.problems:
         yield PlannedAction("skip", problem.path, None, problem.reason)
 
 

@@ -37,7 +37,7 @@ def differences(one: OnePass, *, content: bool) -> Iterator[Difference]:
         reason = _content(one, path_text(raw), size, etag)
         if reason:
             yield Difference(path_text(raw), reason)
-    for problem in one.problems.values():
+    for problem in one.problems:
         if problem.code in {"unreadable-file", "unreadable-folder"}:
             yield Difference(problem.path, "unreadable")
         elif problem.code in _NO_TWIN and not _is_listed(one, problem.path):

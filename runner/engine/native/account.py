@@ -8,6 +8,7 @@ from runner.engine.native.facts import Kind, Local, Remote
 from runner.engine.native.second_look import Ended
 from runner.engine.native.steps import Step
 from runner.engine.native.waiting import BusyError, MovedOnError, NotQuietError, StepProblemError
+from runner.engine.problem_log import ProblemLog
 from runner.files.spelling import SpelledOtherwiseError
 from runner.model.passes import Again
 from runner.model.problem import Problem, Side
@@ -23,6 +24,10 @@ _ERRORS = {
     errno.EACCES: ("no-permission", "permission denied"),
     errno.EPERM: ("no-permission", "the file system does not permit it"),
 }
+
+
+def _never_counted(_side: Side, _code: str, _path: str) -> bool:
+    return True
 
 
 @dataclass(slots=True)
@@ -41,11 +46,11 @@ class Account:
     downloads_left: int = 0
     deferred_deletions: int = 0
     notes: list[str] = field(default_factory=list)
-    problems: dict[tuple[Side, str, str], Problem] = field(default_factory=dict)
+    problems: ProblemLog = field(default_factory=lambda: ProblemLog(_never_counted))
     again: dict[str, float] = field(default_factory=dict)
 
     def problem(self, side: Side, path: str, code: str, reason: str, permanent: bool = False) -> None:  # noqa: FBT001 (of ProblemSink)
-        self.problems[side, code, path] = Problem(path, side, code, reason, self.now, permanent)
+        self.problems.add(Problem(path, side, code, reason, self.now, permanent))
 
     def took(self, ended: Ended) -> None:
         """Counts what a step did and names what it could not do."""

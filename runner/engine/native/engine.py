@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 
 from runner.config.settings import Mode, Pair, Share
 from runner.engine import remote_trash
@@ -33,6 +32,7 @@ from runner.engine.native.reconciliation import Reconciliation
 from runner.engine.native.server import Server
 from runner.engine.native.workshop import Workshop
 from runner.engine.outcomes import PassFailedError, PassHaltedError, PassStoppedError
+from runner.engine.problem_log import ProblemLog, counted_once
 from runner.engine.proof import FolderProof
 from runner.engine.trash_clock import tells_ages
 from runner.files.folder import Folder
@@ -45,8 +45,6 @@ from runner.store.capabilities import Capabilities
 from runner.store.errors import CredentialsRejectedError, StoppedError, StoreError
 
 _REFUSED_SECONDS = 86400.0
-
-_CONFLICTS_TOLD = 1000  # in a report; `runner conflicts` tells them all
 
 
 def create(surroundings: Surroundings, folder: Folder, private: Private, lock_fd: int) -> Engine:
@@ -165,6 +163,7 @@ class NativeEngine:
         account = Account(self._surroundings.wall_clock(), notes=[note] if note else [])
         before = self._server.requests
         seen = Observation(memory, self._grounds.scratch_place)
+        account.problems = ProblemLog(counted_once(seen.connection, "scratch"))
         try:
             ending = self._ending(memory, seen, account, work, first=first)
         finally:
@@ -196,10 +195,9 @@ class NativeEngine:
             return reporting.through(account)
         if one.tries_refused:
             self._refused_tried_at = time.monotonic()
-        for path, _base in islice(memory.conflicts(), _CONFLICTS_TOLD):
-            found = reporting.open_conflict(path, account.now)
-            account.problems[found.side, found.code, found.path] = found
-        return reporting.through(account, memory.dated(account.problems.values()))
+        for path, _base in memory.conflicts():
+            account.problems.add(reporting.open_conflict(path, account.now))
+        return reporting.through(account, memory.dated(account.problems))
 
     # ── what a pass works with ──
 
@@ -305,6 +303,7 @@ class NativeEngine:
             seen = Observation(memory, None, whole=whole)
             try:
                 account = Account(self._surroundings.wall_clock())
+                account.problems = ProblemLog(counted_once(seen.connection, "scratch"))
                 yield self._reconciliation(memory, seen, account, first=not memory.first_pass_done, read_only=True)
             finally:
                 seen.close()

@@ -26,8 +26,10 @@ def actions(one: Reconciliation) -> Iterator[PlannedAction]:
     halt = f"would halt the pair: {one.brake_found.reason}" if one.brake_found else ""
     for step in one.steps.all():
         yield _line(step, halt)
-    for problem in one.account.problems.values():
+    for problem in one.account.problems:
         yield PlannedAction("skip", problem.path, None, problem.reason)
+    for more in one.account.problems.more:
+        yield PlannedAction("skip", "", None, f"{more.count} more: {more.code}")
 
 
 def _line(step: Step, halt: str) -> PlannedAction:

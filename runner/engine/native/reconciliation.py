@@ -106,7 +106,7 @@ class Reconciliation:
         finally:
             self.recorder.write()
         if work.scope is Scope.FULL:
-            busy = {path for side, code, path in self.account.problems if code == "busy" and side is Side.LOCAL}
+            busy = {one.path for one in self.account.problems if one.code == "busy" and one.side is Side.LOCAL}
             self.tidying.finish(busy)
 
     def _name_unpushed(self) -> None:
@@ -282,8 +282,7 @@ class Reconciliation:
         self._hurried.discard(ended.path)
         self.account.took(ended)
         for copy in ended.result.conflict_copies:
-            found = reporting.open_conflict(copy, self.account.now)
-            self.account.problems[found.side, found.code, found.path] = found
+            self.account.problems.add(reporting.open_conflict(copy, self.account.now))
         self.recorder.take(ended.result.records)
         self._emptied.update(ended.result.emptied)
         self.refusals.took(ended)

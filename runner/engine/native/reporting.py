@@ -3,9 +3,8 @@
 from runner.engine.native.account import Account
 from runner.files.conflict_names import is_conflict_copy
 from runner.model.passes import Halt, Outcome, PassReport, Requests, Scope
-from runner.model.problem import Problem, Side
+from runner.model.problem import CONFLICT_CODE, Problem, Side
 
-CONFLICT = "conflict"
 _TEXT_CHARACTERS = 2000
 _THROUGH = frozenset({Outcome.DONE, Outcome.DONE_WITH_PROBLEMS})
 
@@ -25,7 +24,8 @@ def report(account: Account, scope: Scope, requests: Requests, ending: PassRepor
         files=account.files,
         files_bytes=account.files_bytes,
         requests=requests,
-        problems=ending.problems or tuple(account.problems.values()),
+        problems=ending.problems or tuple(account.problems),
+        more_problems=account.problems.more,
         halt=ending.halt,
         hydrated=hydrated,
         way="native",
@@ -39,11 +39,11 @@ def report(account: Account, scope: Scope, requests: Requests, ending: PassRepor
 
 def through(account: Account, problems: tuple[Problem, ...] = ()) -> PassReport:
     """The end of a pass that went through. An open conflict copy is in sync; it only waits for a person."""
-    real = [problem for problem in account.problems.values() if problem.code != CONFLICT]
-    if not real:
+    codes = account.problems.codes
+    del codes[CONFLICT_CODE]
+    if not codes:
         return PassReport(Outcome.DONE, "; ".join(account.notes), problems=problems)
-    kinds = sorted({problem.code for problem in real})
-    message = "; ".join([f"{len(real)} not in sync ({', '.join(kinds[:5])})", *account.notes])
+    message = "; ".join([f"{codes.total()} not in sync ({', '.join(sorted(codes)[:5])})", *account.notes])
     return PassReport(Outcome.DONE_WITH_PROBLEMS, message, problems=problems)
 
 
@@ -55,4 +55,4 @@ def open_conflict(path: str, now: float) -> Problem:
     """The copy that a conflict left: it stays named until a person has merged and removed it."""
     original = is_conflict_copy(path) or path
     reason = f"the version of {original} that lost a conflict; merge the two, then remove this copy"
-    return Problem(path, Side.LOCAL, CONFLICT, reason, now, permanent=True)
+    return Problem(path, Side.LOCAL, CONFLICT_CODE, reason, now, permanent=True)

@@ -23,7 +23,7 @@ def differences(one: Reconciliation, *, content: bool) -> Iterator[Difference]:
         reason = _difference(one, found, content=content)
         if reason:
             yield Difference(found.path, reason)
-    for problem in one.account.problems.values():
+    for problem in one.account.problems:
         if problem.code in _UNREADABLE:
             yield Difference(problem.path, "unreadable")
         elif problem.permanent:
