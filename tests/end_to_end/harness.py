@@ -31,6 +31,7 @@ class Runner:
         self.config = folder / "sync.yaml"
         self.log = folder / "stderr.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.wrapper: tuple[str, ...] = ()  # a program and its arguments that starts the runner
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         self.environment = {**os.environ, **server.environment, "PATH": path, "HOME": str(folder)}
 
@@ -46,8 +47,8 @@ class Runner:
         """`runner --config sync.yaml`; returns at once."""
         with self.log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [RUNNER, "--config", str(self.config)], env=self.environment, stderr=errors, stdout=errors,
-                start_new_session=True,
+                [*self.wrapper, RUNNER, "--config", str(self.config)],
+                env=self.environment, stderr=errors, stdout=errors, start_new_session=True,
             )  # fmt: skip
         return self.process
 

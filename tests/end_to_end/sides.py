@@ -33,6 +33,13 @@ class Sides:
             raise UserError("no runner")
         return list(connection.ask({"command": command, **fields}, waits=True))
 
+    def health(self) -> str:
+        """Of the pair; "" while nobody answers."""
+        with suppress(UserError):
+            found: str = self.ask("status")[0]["row"]["pairs"][0]["health"]
+            return found
+        return ""
+
     def here(self) -> dict[str, str]:
         """The MD5 of each file."""
         found = {}

@@ -98,6 +98,40 @@ def test_lock_lives_until_worker_and_run_are_both_dead(tmp_path: Path) -> None:
     lock.close()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="LOUD SKIP: mounting needs root")
+def test_lock_holds_for_who_comes_by_another_mount_of_the_same_folder(tmp_path: Path) -> None:
+    folder, other = tmp_path / "folder", tmp_path / "other"
+    for place in (folder, other):
+        place.mkdir()
+    if subprocess.run(["mount", "--bind", folder, other], check=False, capture_output=True).returncode:
+        pytest.skip("LOUD SKIP: mounting is not allowed here")
+    try:
+        lock = try_lock(folder, ME)
+        assert isinstance(lock, PairLock)
+        assert try_lock(other, ME) == ME
+        lock.close()
+        lock = try_lock(other, ME)
+        assert isinstance(lock, PairLock)
+        assert isinstance(try_lock(folder, ME), Holder)
+        lock.close()
+    finally:
+        subprocess.run(["umount", "-l", other], check=True)
+
+
+def test_lock_of_a_frozen_holder_is_held_as_long_as_it_lives(tmp_path: Path) -> None:
+    taker = started(TAKER, str(tmp_path))
+    run_pid = int(first_line(taker))
+    for pid in (taker.pid, run_pid):
+        os.kill(pid, signal.SIGSTOP)
+    assert isinstance(try_lock(tmp_path, ME), Holder)
+    finish(taker)
+    os.kill(run_pid, signal.SIGKILL)
+    assert ended(run_pid)
+    lock = try_lock(tmp_path, ME)
+    assert isinstance(lock, PairLock)
+    lock.close()
+
+
 def test_parent_death_kill_takes_the_child_along() -> None:
     parent = started(PARENT)
     child = int(first_line(parent))

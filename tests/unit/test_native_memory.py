@@ -1,5 +1,6 @@
 """The native engine's memory: rows come back as they were, and what is damaged or another's is never believed."""
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,6 +153,25 @@ def test_memory_of_the_other_engine_is_another_format_either_way(path: Path) -> 
     Memory.open(path).close()
     with pytest.raises(OtherFormatError):
         AwsCliMemory.open(path)
+
+
+@pytest.mark.parametrize(
+    ("engine", "form", "digest"),
+    [(Memory, 2, "be39ab17733816d9"), (AwsCliMemory, 1, "4e5535fd6ea60b05")],
+    ids=["native", "aws-cli"],
+)
+def test_tables_of_a_format_never_change(
+    path: Path, engine: type[Memory] | type[AwsCliMemory], form: int, digest: str
+) -> None:
+    """Whoever changes a table gives its format another number, so that older and newer versions refuse it whole."""
+    opened = engine.open(path)
+    rows = opened.connection.execute(
+        "SELECT sql FROM main.sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+    ).fetchall()
+    (version,) = opened.connection.execute("PRAGMA user_version").fetchone()
+    opened.close()
+    layout = "\n".join(" ".join(str(row[0]).split()) for row in rows)
+    assert (version, hashlib.sha256(layout.encode()).hexdigest()[:16]) == (form, digest)
 
 
 def test_read_only_look_writes_nothing_and_reads_what_was_recorded(memory: Memory, path: Path) -> None:
