@@ -162,16 +162,18 @@ def test_disk_that_is_pulled_out_deletes_nothing_and_goes_on_when_it_is_back(pai
     assert pair.ask("healthcheck")[-1]["exit_code"] == 0
 
 
-def test_folder_that_cannot_be_read_deletes_nothing_and_follows_when_it_can(pair: OnDisk) -> None:
-    pair.runner.stop()
-    pair.runner.wrapper = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+def test_folder_that_cannot_be_read_deletes_nothing_and_is_not_ready_until_it_can(pair: OnDisk) -> None:
     closed = pair.folder / "closed"
     closed.mkdir()
     for name in ("a", "b"):
         (closed / name).write_text(name)
-    pair.begin()
+    pair.heals()
+    pair.runner.stop()
     closed.chmod(0)
+    pair.runner.wrapper = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    pair.runner.start()
     wait_until(lambda: pair.health() == "behind", "a word about it", 20)
+    assert pair.ask("healthcheck", ready=True)[-1]["exit_code"] == 1
     pair.put("closed/a", b"changed there")
     pair.put("new", b"new")
     wait_until((pair.folder / "new").exists, "the others go on", 20)
@@ -180,6 +182,7 @@ def test_folder_that_cannot_be_read_deletes_nothing_and_follows_when_it_can(pair
     closed.chmod(0o755)
     pair.heals()
     assert (closed / "a").read_bytes() == b"changed there"
+    assert pair.ask("healthcheck", ready=True)[-1]["exit_code"] == 0
 
 
 def test_immutable_files_wait_by_name_and_follow_when_they_may(pair: OnDisk) -> None:

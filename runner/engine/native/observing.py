@@ -5,7 +5,7 @@ everything under an unreadable folder is unknown.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runner.config.settings import EmptyFolders, Mode, Pair, Symlinks
 from runner.engine.native.downloading import stays_inside
@@ -31,7 +31,8 @@ _PERMANENT = frozenset({"impossible-name", "special-file", "too-deep", "link-out
 
 @dataclass
 class Observer:
-    """progress(stage, done). problem: see ProblemSink. index_files: makes the placeholder file of an empty folder."""
+    """progress(stage, done). problem: see ProblemSink. index_files: makes the placeholder file of an empty folder.
+    unreadable: what the scan could not look into and may yet be able to, with all that is below."""
 
     pair: Pair
     seen: Observation
@@ -40,6 +41,7 @@ class Observer:
     progress: Callable[[str, int], None]
     problem: ProblemSink
     index_files: Callable[[str], Entry | None] | None = None
+    unreadable: set[str] = field(default_factory=set)
 
     def scan(self, folder: Folder) -> ScanResult:
         """Raises PassStoppedError, PassHaltedError (the root cannot be read)."""
@@ -67,7 +69,10 @@ class Observer:
             raise PassHaltedError(Halt("folder-unreadable", f"the folder cannot be read: {reason}", "", 0))
         for skipped in result.skipped:
             if skipped.code not in _SILENT:
-                self.problem(Side.LOCAL, skipped.path, skipped.code, skipped.reason, skipped.code in _PERMANENT)
+                permanent = skipped.code in _PERMANENT
+                self.problem(Side.LOCAL, skipped.path, skipped.code, skipped.reason, permanent)
+                if not permanent:
+                    self.unreadable.add(skipped.path)
         self._take_empty_folders(result)
         for path in result.unknown:
             self.seen.add_unknown_local(path)
@@ -83,6 +88,12 @@ class Observer:
                 entry = self.index_files(f"{path}/{INDEX_NAME}")
                 if entry is not None:
                     self.seen.add_local(entry)
+
+    def may_yet_be_seen(self, path: str) -> bool:
+        """The path lies where the scan could not look."""
+        while path and path not in self.unreadable:
+            path = path.rpartition("/")[0]
+        return path in self.unreadable
 
     def list(self, store: ObjectStore) -> None:
         """The proven listing. Raises StoreError, PassStoppedError."""

@@ -15,7 +15,7 @@ from runner.engine.native import reporting
 from runner.engine.native.account import Account, is_permanent
 from runner.engine.native.acting import Feed, run_phase, transfer_order
 from runner.engine.native.decide import Action, Decision
-from runner.engine.native.facts import Kind, Local
+from runner.engine.native.facts import Kind, Local, Remote
 from runner.engine.native.hints import Hints, assumed
 from runner.engine.native.memory import Memory
 from runner.engine.native.observation import Observation
@@ -256,6 +256,8 @@ class Reconciliation:
         self.account.took(ended)
         if isinstance(ended.error, StoreError) and not is_permanent(ended.error):
             self.account.downloads_left += 1  # it could not be looked at: nobody knows whether it is in place
+        elif ended.step is not None and isinstance(ended.step.remote, Remote) and ended.step.action is Action.WAIT:
+            self.account.downloads_left += self.observer.may_yet_be_seen(ended.path)
         if not self.read_only:
             self.recorder.take(ended.result.records)
 
