@@ -17,7 +17,7 @@ from tests.end_to_end.sides import Row, Sides
 from tests.witness import wait_until
 
 DAY = 86400
-SHIFTS = (600, -600, -DAY, 40 * DAY)  # S3 takes 15 minutes; beyond that it says so, or does not mind
+SHIFTS = (600, -DAY, 40 * DAY)  # S3 takes 15 minutes; beyond that it says so, or does not mind
 Shift = Callable[[int], None]
 
 
