@@ -141,6 +141,16 @@ def test_failed_whole_pass_is_not_forgotten_for_a_small_one(launch: Start, folde
     assert rig.all("report")[-1]["health"] == "failing"
 
 
+def test_pair_is_behind_while_a_pass_moves_what_it_found(launch: Start) -> None:
+    rig = launch("done", "moves", "done")
+    rig.report(health="in-sync")
+    rig.forget()
+    rig.send("sync", pass_id="1")
+    rig.report(health="behind", activity="syncing")
+    rig.until(lambda: rig.all("pass-done"))
+    rig.report(health="in-sync", activity="waiting")
+
+
 def test_stop_pushes_the_known_paths_then_scans(launch: Start, folder: Path) -> None:
     rig = launch("done")
     rig.report(health="in-sync")

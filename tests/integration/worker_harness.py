@@ -114,6 +114,13 @@ class ScriptedEngine:
             time.sleep(0.01)
         return PassReport(Outcome.STOPPED)
 
+    def _moves(self) -> PassReport:
+        """Finds something to move, and takes its time."""
+        for count in range(60):
+            self.surroundings.report_progress(Progress("transferring", count // 20, 3))
+            time.sleep(0.01)
+        return PassReport(Outcome.DONE, downloaded=3)
+
     def _moderate(self) -> PassReport:
         """A second, unless told to stop."""
         end = time.monotonic() + 1
