@@ -17,7 +17,12 @@ RACE_ROUNDS ?= 1000
 SEED ?= 1
 PYTEST_ARGS ?=
 # these tests mostly wait for other processes; each file stays in one process, with a server of its own
-SIDE_BY_SIDE ?= -n 4 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE ?= -n 5 --dist loadfile --no-loadscope-reorder
+# AGAIN=1 (continuous integration): what failed is tried once more, alone, and that is told: a busy machine is slow
+AGAIN ?=
+tested = $(BIN)/python -m pytest $(1) $(PYTEST_ARGS) $(if $(AGAIN),|| { \
+	echo "LOUD: tests failed (above); those alone are tried a second time" >&2; \
+	$(BIN)/python -m pytest $(1) --last-failed --last-failed-no-failures none; })
 
 # As a user has it: where this is set, every start of `runner` would compile all of it anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -61,13 +66,13 @@ unit: $(VENV)/.test-ready  ## tests without a process or a server: seconds
 	$(BIN)/python -m pytest tests/unit -n 2 $(PYTEST_ARGS)
 
 integration: $(VENV)/.test-ready  ## tests on a real S3 server with real forks
-	$(BIN)/python -m pytest tests/integration $(SIDE_BY_SIDE) $(PYTEST_ARGS)
+	$(call tested,tests/integration $(SIDE_BY_SIDE))
 
 e2e: $(VENV)/.test-ready  ## tests of the installed command
-	$(BIN)/python -m pytest tests/end_to_end -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(call tested,tests/end_to_end -n 3 --dist loadfile)
 
 histories: $(VENV)/.test-ready  ## histories of runners and users on a bucket in memory and on a real one: always the same
-	$(BIN)/python -m pytest tests/bench $(SIDE_BY_SIDE) $(PYTEST_ARGS)
+	$(call tested,tests/bench $(SIDE_BY_SIDE))
 
 scenarios: $(VENV)/.test-ready  ## the scenarios and faults of the native engine, each on every server and file system
 	SCENARIO_PLACES=all $(BIN)/python -m pytest tests/integration/test_native_scenarios_*.py \

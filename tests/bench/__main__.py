@@ -1,19 +1,24 @@
 """`make oracle MINUTES=n`: new histories until the time is up, or until one fails; then the shrunk one is shown.
 
-    python -m tests.bench [--minutes 10] [--seed 1] [--scenes 6]
+    python -m tests.bench [--minutes 10] [--seed 1] [--scenes 6] [--side-by-side 2]
 
 Each history has a seed of its own; `--seed` of a failing one shows it again. Every 200th is on SeaweedFS.
 """
 
 import argparse
+import gc
+import multiprocessing
+import os
 import random
 import sys
 import tempfile
 import time
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 from demo import seaweedfs
-from tests.bench.histories import Make, drawn, failure, shrunk
+from tests.bench.drawing import drawn, wrong
+from tests.bench.histories import Make
 from tests.bench.real_s3 import world_on
 
 _REAL_EVERY = 200  # histories
@@ -24,27 +29,45 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     parser.add_argument("--scenes", type=int, default=6)
+    parser.add_argument("--side-by-side", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place, seaweedfs.running(Path(place)) as server:
-        return hunt(asked, world_on(server))
+        return side_by_side(asked, world_on(server))
 
 
-def hunt(asked: argparse.Namespace, real: Make) -> int:
+def side_by_side(asked: argparse.Namespace, real: Make) -> int:
     """The exit code. real: makes worlds on a real server, which every so often have their turn."""
+    forks = multiprocessing.get_context("fork")
+    told: SimpleQueue[tuple[int, float, str]] = forks.SimpleQueue()
     until = time.monotonic() + 60 * asked.minutes
-    seed, steps = asked.seed, 0
-    while time.monotonic() < until:
-        history = drawn(seed, asked.scenes)
-        make = real if seed % _REAL_EVERY == 0 else None
-        found = failure(history, make)
-        if found is not None:
-            least = shrunk(history, make)
-            print(f"{failure(least, make) or found!r}\n{least}")
-            print(f"seed {seed} fails: python -m tests.bench --seed {seed} --scenes {asked.scenes}")
-            return 1
-        seed, steps = seed + 1, steps + len(history.steps)
-    print(f"histories {asked.seed} to {seed - 1}, {steps} steps, {time.process_time():.0f} s of CPU: all hold")
+    gc.freeze()  # what is there by now is not looked through again and again
+    hunters = [
+        forks.Process(target=hunt, args=(asked, first, until, real, told), daemon=True)
+        for first in range(asked.seed, asked.seed + asked.side_by_side)
+    ]
+    for hunter in hunters:
+        hunter.start()
+    steps, cpu_seconds = 0, 0.0
+    for _ in hunters:
+        taken, spent, failure = told.get()
+        if failure:
+            print(failure)
+            return 1  # the others are daemons
+        steps, cpu_seconds = steps + taken, cpu_seconds + spent
+    print(f"seeds from {asked.seed}, {steps} steps, {steps / cpu_seconds:.0f} a second of CPU: all hold")
     return 0
+
+
+def hunt(
+    asked: argparse.Namespace, first: int, until: float, real: Make, told: "SimpleQueue[tuple[int, float, str]]"
+) -> None:
+    """In a process of its own, every so many seeds; says steps, seconds of CPU and a failure."""
+    seed, steps, failure = first, 0, ""
+    while time.monotonic() < until and not failure:
+        failure = wrong(seed, asked.scenes, None if seed % _REAL_EVERY else real)
+        steps += len(drawn(seed, asked.scenes).steps)
+        seed += asked.side_by_side
+    told.put((steps, time.process_time(), failure))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The folder's side of what is armed: before each look, rename and row something may happen, as before a request."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import ExitStack
 from typing import Any
 from unittest import mock
@@ -17,7 +17,7 @@ _TREE = ("look", "open", "place", "replace", "remove", "set_aside", "link_aside"
 class Disturbed:
     """Until it is closed. fault_now: asked each time; a directory may be found unreadable."""
 
-    def __init__(self, fault_now: Callable[[set[FaultName]], FaultName | None]) -> None:
+    def __init__(self, fault_now: Callable[[Set[FaultName]], FaultName | None]) -> None:
         self._fault_now = fault_now
         self._patches = ExitStack()
         for name in _TREE:

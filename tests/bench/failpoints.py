@@ -6,7 +6,6 @@ fires (sqlite.org/testing.html, 3.1).
 """
 
 import os
-import pickle
 from typing import NoReturn
 
 from runner.model.passes import WHOLE, Trigger, Work
@@ -28,7 +27,7 @@ def dies_at(number: int, runner: BenchRunner, bucket: FakeS3, work: Work = WHOLE
         told = pipe.read()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert code in {_KILLED, _DONE}, f"the pass ended with {code}"
-    bucket.objects, bucket.every, bucket.kept, bucket.clock.now = pickle.loads(told)
+    bucket.thaw(told)
     return code == _KILLED
 
 
@@ -37,7 +36,7 @@ def _run(number: int, runner: BenchRunner, bucket: FakeS3, work: Work, pipe: int
     really_write = os.write
 
     def end(code: int) -> NoReturn:
-        state = pickle.dumps((bucket.objects, bucket.every, bucket.kept, bucket.clock.now))
+        state = bucket.frozen()
         while state:
             state = state[really_write(pipe, state) :]
         os._exit(code)

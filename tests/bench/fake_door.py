@@ -14,52 +14,47 @@ from runner.store.capabilities import NOTHING, Capabilities, Versioning
 from runner.store.conditions import TOKEN
 from runner.store.door import ContentHeaders, ObjectInfo, Written
 from runner.store.errors import (
-    NoSuchKeyError,
+    Asked,
+    ErrorAnswer,
     ObjectTooLargeError,
-    PreconditionFailedError,
     ServerFaultError,
     SourceChangedError,
     StoppedError,
-    ThrottledError,
     UnprovenListingError,
+    error_of,
 )
-from tests.bench.fake_s3 import FakeS3, Stored
+from tests.bench.fake_s3 import FakeS3, RefusedError, Stored
 from tests.bench.faults import FaultName
-
-_PAGE = 3
-_ORDERS: Mapping[str, Callable[[str], bytes]] = {
-    "bytes": lambda key: key.encode(),
-    "tree": lambda key: key.replace("/", "\0").encode(),
-    "none": lambda key: hashlib.md5(key.encode()).digest(),
-}
 
 
 class Door:
-    """door.ObjectStore of one runner. should_stop: as a client's."""
+    """door.ObjectStore of one runner. should_stop: as a client's. sleep: of the bucket's clock."""
 
-    def __init__(self, bucket: FakeS3, should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, bucket: FakeS3, should_stop: Callable[[], bool], sleep: Callable[[float], None] = lambda _seconds: None
+    ) -> None:
         self.capabilities: Capabilities = NOTHING
         self.requests = Requests()
         self.endpoint_url: str | None = "http://fake"
         self.lists_in_byte_order: bool | None = None
         self._bucket = bucket
         self._should_stop = should_stop
+        self._sleep = sleep
 
     def close(self) -> None: ...
 
     @contextmanager
-    def _request(self, cost: Requests, *suits: FaultName) -> Iterator[FaultName | None]:
-        """One request: what goes wrong with it goes wrong here, before it or after it was carried out."""
+    def _request(self, operation: str, key: str, cost: Requests) -> Iterator[FaultName | None]:
+        """What goes wrong with it goes wrong here, before it or after it was carried out."""
         if self._should_stop():
             raise StoppedError("asked to stop")
         self.requests += cost
-        fault = self._bucket.fault_now({"storm", "meanwhile", *suits})
-        if self._bucket.storm > 0:
-            self._bucket.storm -= 1
-            raise ThrottledError("slow down", status=503, code="SlowDown")
-        if fault == "conflict":
-            raise PreconditionFailedError("another request is under way", status=409)
-        yield fault
+        try:
+            fault = self._bucket.admit(operation, key)
+            yield fault
+        except RefusedError as refused:
+            asked = Asked(operation, self._bucket.name, "http://fake", key)
+            raise error_of(ErrorAnswer(refused.status, refused.code), asked) from None
         if fault == "lost":
             raise ServerFaultError("no answer came", status=500)
 
@@ -67,29 +62,33 @@ class Door:
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Page by page: what is written meanwhile may be on a later one, as with the real thing."""
-        order = _ORDERS[self._bucket.kind.order]
-        last = b""
+        last = ""
         while True:
-            with self._request(Requests(lists=1), "garbled", "short") as fault:
-                keys = sorted((key for key in self._bucket.objects if key.startswith(prefix)), key=order)
+            with self._request("ListObjectsV2", "", Requests(lists=1)) as fault:
+                keys, more = self._bucket.keys_after(prefix, last)
             if fault == "garbled":
                 raise UnprovenListingError("HTML came")
-            page = [key for key in keys if order(key) > last][:_PAGE]
-            yield from [self._info(key, listed=True) for key in page[: 1 if fault else _PAGE]]
+            yield from [self._info(key, listed=True) for key in (keys[:1] if fault else keys)]
             if fault:
                 raise UnprovenListingError("it ends in the middle")
-            if len(page) < _PAGE:
+            if not more:
                 self.lists_in_byte_order = self._bucket.kind.order == "bytes"
                 return
-            last = order(page[-1])
+            last = keys[-1]
 
     def head(self, key: str) -> ObjectInfo | None:
-        with self._request(Requests(gets=1)):
-            return self._info(key) if key in self._bucket.objects else None
+        with self._request("HeadObject", key, Requests(gets=1)):
+            try:
+                self._bucket.find(key)
+            except RefusedError as refused:
+                if refused.status != 404:
+                    raise
+                return None
+            return self._info(key)
 
     def get_small(self, key: str, *, max_bytes: int, etag: str | None) -> tuple[ObjectInfo, bytes]:
-        with self._request(Requests(gets=1)):
-            stored = self._version(key, etag)
+        with self._request("GetObject", key, Requests(gets=1)):
+            stored = self._bucket.read(key, etag)
             if len(stored.body) > max_bytes:
                 raise ObjectTooLargeError(key)
             return self._info(key), stored.body
@@ -116,7 +115,7 @@ class Door:
         return info
 
     def versioning(self) -> Versioning:
-        with self._request(Requests(gets=1)):
+        with self._request("GetBucketVersioning", "", Requests(gets=1)):
             return self._bucket.kind.versioning
 
     # ── writing ──
@@ -132,8 +131,8 @@ class Door:
         sha256: bytes,
     ) -> Written:
         assert hashlib.sha256(body).digest() == sha256, "a body with another's checksum"
-        with self._request(Requests(puts=1), "lost", "conflict", "at-put"):
-            self._expect(key, expected)
+        with self._request("PutObject", key, Requests(puts=1)):
+            self._expect("create" if expected is None else "replace", key, expected)
             return self._put(key, body, metadata, content.as_headers())
 
     def put_file(
@@ -149,10 +148,10 @@ class Door:
         on_bytes: Callable[[int], None],
     ) -> Written:
         body = read_at(0, size)
-        with self._request(Requests(puts=3), "lost", "conflict", "at-put"):
+        with self._request("CompleteMultipartUpload", key, Requests(puts=3)):
             if len(body) != size or not still_same():
                 raise SourceChangedError(key)
-            self._expect(key, expected)
+            self._expect("complete", key, expected)
             written = self._put(key, body, metadata, content.as_headers())
         on_bytes(size)
         return written
@@ -167,29 +166,30 @@ class Door:
         metadata: Mapping[str, str] | None = None,
         content: ContentHeaders | None = None,
     ) -> Written:
-        with self._request(Requests(puts=1), "lost", "conflict", "at-put"):
-            source = self._version(source_key, source_etag)
-            self._expect(target_key, expected)
+        with self._request("CopyObject", target_key, Requests(puts=1)):
+            source = self._bucket.read(source_key, source_etag)
+            self._expect("copy", target_key, expected)
             headers = source.headers if content is None else content.as_headers()
             if metadata is not None:
                 return self._put(target_key, source.body, metadata, headers)
             return self._written(self._bucket.put(target_key, source.body, source.metadata, **headers))
 
     def set_metadata(self, key: str, *, etag: str, changes: Mapping[str, str | None]) -> Written:
-        with self._request(Requests(puts=1), "lost", "conflict", "at-put"):
-            before = self._version(key, etag)
+        with self._request("CopyObject", key, Requests(puts=1)):
+            before = self._bucket.find(key, etag)
             if int(before.modified) == int(self._bucket.clock()):
-                self._bucket.clock.sleep(1.05)
+                self._sleep(1.05)
             named = {name: text for name, text in {**before.metadata, **changes}.items() if text is not None}
             return self._put(key, before.body, named, before.headers)
 
     def delete(self, key: str, *, if_match: str) -> Literal["deleted", "changed", "gone"]:
-        with self._request(Requests(deletes=1), "lost", "at-delete"):
+        with self._request("DeleteObject", key, Requests(deletes=1)):
             if key not in self._bucket.objects:
                 return "gone"
-            if self._bucket.objects[key].etag != if_match:
+            try:
+                self._expect("delete", key, if_match)
+            except RefusedError:
                 return "changed"
-            self._window(key)
             self._bucket.remove(key)
             return "deleted"
 
@@ -202,25 +202,17 @@ class Door:
     def _written(self, stored: Stored) -> Written:
         return Written(stored.etag, float(int(stored.modified)))
 
-    def _version(self, key: str, etag: str | None) -> Stored:
-        if key not in self._bucket.objects:
-            raise NoSuchKeyError(key, status=404)
-        stored = self._bucket.objects[key]
-        if etag is not None and stored.etag != etag:
-            raise PreconditionFailedError(key, status=412)
-        return stored
+    def _expect(self, kept: str, key: str, expected: str | None) -> None:
+        """By the server where it keeps that condition; else by a look, and what comes after it is not seen.
 
-    def _expect(self, key: str, expected: str | None) -> None:
-        now = self._bucket.objects.get(key)
-        if (now.etag if now else None) != expected:
-            raise PreconditionFailedError(key, status=412)
-        self._window(key)
-
-    def _window(self, key: str) -> None:
-        """Between look and write, where the server does not do both in one."""
-        if self._bucket.kind.conditions:
+        Raises RefusedError.
+        """
+        self._bucket.check(kept, key, expected)
+        if kept in self._bucket.kind.keeps:
             return
         before = self._bucket.objects.get(key)
+        if (before.etag if before else None) != expected:
+            raise RefusedError(412, "PreconditionFailed")
         self._bucket.fault_now({"meanwhile", "at-put", "at-delete"})
         now = self._bucket.objects.get(key)
         if now is not None and now is not before:
@@ -229,5 +221,5 @@ class Door:
     def _info(self, key: str, *, listed: bool = False) -> ObjectInfo:
         stored = self._bucket.objects[key]
         modified = stored.modified if listed and self._bucket.kind.fraction else float(int(stored.modified))
-        info = ObjectInfo(key, len(stored.body), stored.etag, modified)
+        info = ObjectInfo(key, len(stored.body), stored.etag, modified, stored.storage_class or "STANDARD")
         return info if listed else info._replace(metadata=stored.metadata, headers=stored.headers)

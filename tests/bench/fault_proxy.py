@@ -100,6 +100,10 @@ class FaultProxy:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
+    def lose(self, operation: Operation, key: str = ".*") -> None:
+        """The next such request is carried out, and its answer lost."""
+        self.rules.append(Rule("lost", operation, key))
+
     def fired(self) -> int:
         return sum(rule.fired for rule in self.rules)
 

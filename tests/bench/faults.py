@@ -1,6 +1,6 @@
 """What goes wrong at a runner's doors, and when: armed from outside, it fires at the n-th thing that they are asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +33,7 @@ class Faults:
         self.armed.clear()
         self.storm = 0
 
-    def fault_now(self, suits: set[FaultName]) -> FaultName | None:
+    def fault_now(self, suits: Set[FaultName]) -> FaultName | None:
         """Of this request. Each armed one comes nearer, a Moment by its own kind; the rest wait for what suits."""
         if not self.armed:
             return None

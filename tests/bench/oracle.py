@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.config.settings import Mode
+from runner.config.settings import EmptyFolders, Mode
 from runner.engine.native.facts import Base, Kind
 from runner.files.scan import INDEX_NAME
 from runner.model.passes import Outcome, PassReport, Scope
@@ -26,10 +26,11 @@ _MOVING = frozenset({"busy", "changing"})
 
 
 class Look(NamedTuple):
-    """What lay where before a pass. acts: of users and others, by then."""
+    """What lay where before a pass. acts: of users and others, by then. placeholders: keys."""
 
     acts: int
     is_first: bool
+    placeholders: frozenset[str]
     here: Tree
     there: dict[str, Item]
 
@@ -53,8 +54,8 @@ class Oracle:
         if value not in self._values:
             self._values.add(value)
             self.last = value
-        else:
-            self._replaced.discard(value if value else b"-")  # a twin is written again, so it lives again
+        elif value and over != value:  # a twin over itself is nothing new: who replaces the one has seen the other
+            self._replaced.discard(value)
         self._deleted = {path: gone for path, gone in self._deleted.items() if gone != value}
 
     def removing(self, path: str, value: bytes | None) -> None:
@@ -82,6 +83,7 @@ class Oracle:
         key = self._world.prefix + path
         if self._world.bucket.contents().get(key, (None,))[0] != value:
             return False
+        etags = set()
         for runner in self._world.runners:
             memory = runner.memory()
             row = memory.get(path) if memory.first_pass_done else None
@@ -89,7 +91,9 @@ class Oracle:
             item = Tree.of(runner.path).items.get(path)
             if row is None or row.sha256 != _sha256(value) or item is None or item.body != value:
                 return False
-        return all(runner.pair.mode is Mode.TWO_WAY for runner in self._world.runners)
+            etags.add(row.etag)
+        is_one = len(etags) == 1  # else somebody has not seen its newest mode, which may beat a deletion
+        return is_one and all(runner.pair.mode is Mode.TWO_WAY for runner in self._world.runners)
 
     # ── what must hold at any moment ──
 
@@ -98,13 +102,15 @@ class Oracle:
         memory = runner.memory()
         is_first = not memory.first_pass_done
         memory.close()
-        return Look(self._world.acts, is_first, *self._sides(number))
+        return Look(self._world.acts, is_first, self._placeholders(), *self._sides(number))
 
     def after_pass(self, number: int, before: Look, report: PassReport | None, scope: Scope) -> None:
         """V7, V6. report: None of a pass that was killed."""
         here, there = self._sides(number)
         self._is_still = here.stamps == before.here.stamps
         deleted = (report.deleted_local, report.deleted_remote) if report is not None else (0, 0)
+        if scope in {Scope.PATHS, Scope.KEYS}:  # a file that takes an empty folder's name takes its placeholder's place
+            deleted = (deleted[0], max(0, deleted[1] - len(before.placeholders - self._placeholders())))
         assert not any(deleted) or not before.is_first, f"V7 runner {number}: a first pass deleted {deleted}"
         assert not any(deleted) or scope in {Scope.FULL, Scope.LOCAL}, f"V7 runner {number}: an event deleted {deleted}"
         self._check_memory(number, here)
@@ -122,6 +128,11 @@ class Oracle:
         world = self._world
         there = tree_of_bucket(world.bucket.contents(), world.prefix) if world.bucket.remembers else {}
         return Tree.of(world.runners[number].path), there
+
+    def _placeholders(self) -> frozenset[str]:
+        bucket = self._world.bucket
+        keys = bucket.contents() if bucket.remembers else ()
+        return frozenset(key for key in keys if key.endswith(("/", f"/{INDEX_NAME}")))
 
     def _check_memory(self, number: int, tree: Tree) -> None:
         """V6."""
@@ -154,7 +165,7 @@ class Oracle:
         trees = [Tree.of(runner.path).items for runner in self._world.runners]
         self._check_values(bucket, trees)
         for number, tree in enumerate(trees):
-            self._check_equal(number, tree, bucket, problems[number])
+            self._check_equal(number, tree, bucket, problems[number] | self._unspoken(number))
         for path, value in self._deleted.items():
             for place, items in [("bucket", bucket), *((f"runner {n}", tree) for n, tree in enumerate(trees))]:
                 assert path not in items or items[path].body != value, f"V5 {place}, {path}: {value!r} came back"
@@ -200,6 +211,15 @@ class Oracle:
         bodies = (item.body for place in local if place.is_dir() for item in Tree.of(place).items.values())
         remote = (body for body, _metadata in self._world.bucket.contents().values())
         return set(chain(bodies, remote, self._world.bucket.kept))
+
+    def _unspoken(self, number: int) -> set[str]:
+        """Folders of a pull with index files that have none: that is no empty folder to it, so it leaves them."""
+        runner = self._world.runners[number]
+        if runner.pair.mode is not Mode.PULL or runner.pair.empty_folders is not EmptyFolders.INDEX_FILE:
+            return set()
+        tree = Tree.of(runner.path)
+        empty = {path for path, item in tree.items.items() if item.kind == "folder"}
+        return {path for path in empty if f"{path}/{INDEX_NAME}" not in tree.stamps}
 
     def _check_equal(self, number: int, tree: dict[str, Item], bucket: dict[str, Item], problems: set[str]) -> None:
         """V3, as far as the mode promises it."""

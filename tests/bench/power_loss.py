@@ -44,7 +44,7 @@ def _recorded(world: World, disk: Disk) -> Iterator[Cut]:
 
     def look(name: str) -> None:
         disk.look()
-        there = pickle.dumps((bucket.objects, bucket.every, bucket.kept, bucket.clock.now))
+        there = bucket.frozen()
         for state in disk.states():
             items = tuple(sorted((path, node) for path, (_inode, node) in state.items.items()))
             found.setdefault((hash(items), hash(state.memory), there), Cut(name, state, there, disk.now()))
@@ -77,7 +77,7 @@ def recover(world: World, cut: Cut, other: State) -> str:
 def _recovered(world: World, cut: Cut, other: State) -> str:
     assert isinstance(world.bucket, FakeS3)
     bucket, runner = world.bucket, world.runners[A]
-    bucket.objects, bucket.every, bucket.kept, bucket.clock.now = pickle.loads(cut.bucket)
+    bucket.thaw(cut.bucket)
     lay_out(cut.state, runner.path)
     lay_out(other, world.runners[B].path)
     world.oracle.forgetful()

@@ -10,13 +10,12 @@ from botocore.exceptions import ClientError
 
 from demo import seaweedfs
 from runner.engine.interface import Surroundings
-from runner.engine.native.server import Server
 from runner.store.client import Client
 from runner.store.credentials import Credentials
 from tests.bench.fake_s3 import Clock, Kind
 from tests.bench.faults import Faults, Moment
 from tests.bench.histories import Make, Pairs, pair_of
-from tests.bench.runners import BenchRunner
+from tests.bench.runners import BenchRunner, KeyedServer
 from tests.bench.world import World
 from tests.witness import make_bucket, s3
 
@@ -70,22 +69,16 @@ class RealS3(Faults):
         return cast(bytes, answer["Body"].read())
 
 
-class RealServer(Server):
-    """The engine's own server with keys that are known; each call of its client may have something happen before it."""
+class RealServer(KeyedServer):
+    """Each call of its client may have something happen before it."""
 
     def __init__(self, around: Surroundings, bucket: RealS3) -> None:
-        super().__init__(around)
-        server = bucket.server
-        keys = Credentials(seaweedfs.ACCESS_KEY, seaweedfs.SECRET_KEY, endpoint_url=server.endpoint_url)
+        url = bucket.server.endpoint_url
+        super().__init__(around, Credentials(seaweedfs.ACCESS_KEY, seaweedfs.SECRET_KEY, endpoint_url=url))
         self._bucket = bucket
-        self._client = Client(bucket.name, keys, pair=around.pair, should_stop=around.should_stop)
-        self._disturbed = cast(Client, _Disturbed(self._client, bucket))
 
     def client(self) -> Client:
-        return self._disturbed
-
-    def endpoint_url(self) -> str | None:
-        return self._bucket.server.endpoint_url
+        return cast(Client, _Disturbed(super().client(), self._bucket))
 
 
 _MOMENTS: dict[str, tuple[Moment, ...]] = {

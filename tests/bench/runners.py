@@ -13,9 +13,10 @@ from runner.engine.native.server import Server
 from runner.model.passes import Requests
 from runner.store.capabilities import Capabilities
 from runner.store.client import Client
+from runner.store.credentials import Credentials
 from runner.wire.channel import Channel
 from tests.bench.fake_door import Door
-from tests.bench.fake_s3 import FakeS3
+from tests.bench.fake_s3 import Clock, FakeS3
 from tests.bench.kept import KeptMemory
 from tests.integration.native_engine import Runner
 
@@ -45,10 +46,10 @@ class Killed(BaseException):
 class FakeServer(Server):
     """The bucket in memory where the engine's server was."""
 
-    def __init__(self, surroundings: Surroundings, bucket: FakeS3) -> None:
+    def __init__(self, surroundings: Surroundings, bucket: FakeS3, clock: Clock) -> None:
         super().__init__(surroundings)
         self._bucket = bucket
-        self._door = Door(bucket, surroundings.should_stop)
+        self._door = Door(bucket, surroundings.should_stop, clock.sleep)
 
     @property
     def requests(self) -> Requests:
@@ -64,6 +65,17 @@ class FakeServer(Server):
         return self._bucket.kind.capabilities
 
     def close(self) -> None: ...
+
+
+class KeyedServer(Server):
+    """The engine's own server and client, with keys that are known."""
+
+    def __init__(self, surroundings: Surroundings, keys: Credentials) -> None:
+        super().__init__(surroundings)
+        self._keys = keys
+
+    def _refresh(self) -> None:
+        self._credentials = self._keys
 
 
 def _no_service(name: str) -> Channel:
@@ -87,11 +99,11 @@ class BenchRunner(Runner):
         self.in_pass = False
         super().__init__(pair, connect)
 
-    def _surroundings(self) -> Surroundings:
-        return replace(super()._surroundings(), wall_clock=self._clock)
+    def surroundings(self) -> Surroundings:
+        return replace(super().surroundings(), wall_clock=self._clock)
 
     def _engine(self, lock_fd: int) -> Engine:
-        around = self._surroundings()
+        around = self.surroundings()
         return NativeEngine(around, self.folder, self.private, lock_fd, self._serve(around), InLine())
 
     def close(self) -> None:

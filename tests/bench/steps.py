@@ -1,6 +1,5 @@
 """What a history is made of: steps that users, runners and mishaps take. A failing history is text."""
 
-from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from runner.model.passes import Scope, Work
@@ -112,16 +111,3 @@ def take(world: World, steps: tuple[Step, ...]) -> None:
             world.act(step)
         else:
             step.take(world)
-
-
-def without_each(steps: tuple[Step, ...], keep: Callable[[tuple[Step, ...]], bool]) -> tuple[Step, ...]:
-    """The shortest row of these for which `keep` says yes, found by leaving steps out: many, then one by one."""
-    size = max(1, len(steps) // 2)
-    while True:
-        at = 0
-        while at < len(steps):
-            fewer = steps[:at] + steps[at + size :]
-            steps, at = (fewer, at) if keep(fewer) else (steps, at + size)
-        if size == 1:
-            return steps
-        size //= 2

@@ -17,7 +17,6 @@ from runner.engine.remote_trash import PLACE
 from runner.files.scan import INDEX_NAME
 from runner.model.passes import Outcome, PassReport, Requests
 from runner.store.door import ObjectInfo
-from tests.bench import fake_door
 from tests.bench.disk import memory_of
 from tests.bench.fake_door import Door
 from tests.bench.fake_s3 import FakeS3, Kind
@@ -107,7 +106,8 @@ def test_plan_of_a_native_pass_is_what_the_next_pass_does_and_touches_nothing(tw
 def test_idle_passes_over_2500_objects_ask_for_three_pages_and_nothing_else(
     two: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fake_door, "_PAGE", 1000)
+    assert isinstance(two.bucket, FakeS3)
+    two.bucket.page = 1000
     for number in range(2500):
         two.bucket.put(f"d{number % 7}/f{number}", b"%d" % number)
     assert done(two).downloaded == 2500

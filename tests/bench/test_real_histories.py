@@ -1,7 +1,8 @@
 """A handful of the same histories on SeaweedFS; `make oracle` tries more of them, on new seeds."""
 
 from demo import seaweedfs
-from tests.bench.histories import drawn, run
+from tests.bench.drawing import drawn
+from tests.bench.histories import run
 from tests.bench.real_s3 import world_on
 
 

@@ -55,7 +55,7 @@ def one() -> Iterator[One]:
 
 
 def test_two_way_on_a_server_that_ignores_conditions_never_begins(tmp_path: Path) -> None:
-    world = fake_world(tmp_path, Kind(conditions=False), [(Mode.TWO_WAY, {})])
+    world = fake_world(tmp_path, Kind(keeps=frozenset()), [(Mode.TWO_WAY, {})])
     try:
         world.act(Act("write", 0, "f"))
         report = world.sync(0)

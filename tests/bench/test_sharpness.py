@@ -1,4 +1,4 @@
-"""The bench is sharp: with one safeguard taken away, the histories of a few seeds break a promise.
+"""The bench is sharp: with one safeguard taken away, some of the first histories break a promise.
 
 Each sabotage is one that a reader could make by mistake; what it takes away is told by its name.
 """
@@ -12,6 +12,7 @@ import pytest
 
 from runner.engine.native import engine, rules, second_look
 from runner.engine.native.decide import Action
+from runner.engine.native.observation import Observation
 from runner.engine.native.reconciliation import Reconciliation
 from runner.engine.native.result import Result
 from runner.engine.native.steps import Step
@@ -22,10 +23,11 @@ from runner.files.tree import Tree
 from runner.model.passes import Scope
 from runner.store.door import ObjectInfo
 from runner.store.errors import UnprovenListingError
+from tests.bench.drawing import drawn
 from tests.bench.fake_door import Door
-from tests.bench.histories import drawn, failure
+from tests.bench.histories import failure
 
-SEEDS = 80  # histories, at most
+SEEDS = 150  # histories, at most
 Patch = pytest.MonkeyPatch
 
 
@@ -36,26 +38,41 @@ def conditions_of_writes(patch: Patch) -> None:
 def condition_of_a_replacement(patch: Patch) -> None:
     real = Door._expect
 
-    def creates_only(door: Door, key: str, expected: str | None) -> None:
-        if expected is None:
-            real(door, key, expected)
+    def but_replacements(door: Door, kept: str, key: str, expected: str | None) -> None:
+        if expected is None or kept == "delete":
+            real(door, kept, key, expected)
 
-    patch.setattr(Door, "_expect", creates_only)
+    patch.setattr(Door, "_expect", but_replacements)
 
 
 def condition_of_a_deletion(patch: Patch) -> None:
-    real = Door.delete
+    real = Door._expect
 
-    def whatever_is_there(door: Door, key: str, *, if_match: str) -> Any:
-        there = door._bucket.objects.get(key)
-        return real(door, key, if_match=there.etag if there else if_match)
+    def but_deletions(door: Door, kept: str, key: str, expected: str | None) -> None:
+        if kept != "delete":
+            real(door, kept, key, expected)
 
-    patch.setattr(Door, "delete", whatever_is_there)
+    patch.setattr(Door, "_expect", but_deletions)
 
 
 def first_pass_deletes_nothing(patch: Patch) -> None:
     real = rules.Rules
     patch.setattr(engine, "Rules", lambda **named: real(**{**named, "first": False}))
+
+
+def unknown_is_not_absent(patch: Patch) -> None:
+    patch.setattr(Observation, "add_unknown_local", lambda *_: None)
+    _without(patch, Action.DELETE_REMOTE, Tree, "look")
+
+
+def act_before_memory(patch: Patch) -> None:
+    real = Reconciliation._act
+
+    def remembers_first(one: Reconciliation) -> None:
+        one.memory.forget(path.decode() for path in one.steps.paths(Action.DELETE_REMOTE, Action.DELETE_LOCAL))
+        real(one)
+
+    patch.setattr(Reconciliation, "_act", remembers_first)
 
 
 def _without(patch: Patch, action: Action, owner: Any, look: str) -> None:
@@ -118,6 +135,8 @@ SABOTAGES: tuple[tuple[Callable[[Patch], None], str], ...] = (
     (condition_of_a_replacement, "V1"),
     (condition_of_a_deletion, "V1"),
     (first_pass_deletes_nothing, "V7"),
+    (unknown_is_not_absent, "V7"),
+    (act_before_memory, "V5"),
     (look_after_an_exchange, "V1"),
     (edit_beats_delete, "V1"),
     (trash_of_the_folder, "V1"),

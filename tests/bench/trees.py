@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.files.scan import INDEX_NAME
+from runner.store.probe import PROBE
 
 Contents = Mapping[str, tuple[bytes, Mapping[str, str]]]  # body and metadata by key
 
@@ -64,12 +65,12 @@ def content_of(path: str) -> bytes:
 
 
 def tree_of_bucket(objects: Contents, prefix: str) -> dict[str, Item]:
-    """objects: body and metadata by key. The trash is left out; a folder counts where nothing lies in it."""
+    """objects: body and metadata by key. What is the runner's own is left out; an empty folder counts."""
     found: dict[str, Item] = {}
     folders = set()
     for key, (body, metadata) in objects.items():
         path = key[len(prefix) :]
-        if not key.startswith(prefix) or path.startswith(".runner-trash/"):
+        if not key.startswith(prefix) or path.startswith((".runner-trash/", PROBE)):
             continue
         folder, _, name = path.rpartition("/")
         if not body and (not name or name == INDEX_NAME):

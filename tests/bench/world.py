@@ -7,8 +7,8 @@ a look at the folder, in the instant before a rename.
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Set
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -37,7 +37,7 @@ class Bucket(Protocol):
     def version(self, key: str, etag: str) -> bytes | None: ...
     def arm(self, fault: Fault) -> None: ...
     def calm(self) -> None: ...
-    def fault_now(self, suits: set[FaultName]) -> FaultName | None: ...
+    def fault_now(self, suits: Set[FaultName]) -> FaultName | None: ...
 
 
 class Act(NamedTuple):
@@ -62,7 +62,8 @@ class World:
         self.acts = 0
         self._count = 0
         self._inside: list[int] = []  # passes, the innermost last
-        self._disturbed = Disturbed(bucket.fault_now)
+        self.closing = ExitStack()
+        self.closing.callback(Disturbed(bucket.fault_now).close)
 
     # ── runners ──
 
@@ -114,7 +115,7 @@ class World:
         self.calm()
         for runner in self.runners:
             runner.close()
-        self._disturbed.close()
+        self.closing.close()
 
     # ── users ──
 

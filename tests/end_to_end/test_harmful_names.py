@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from demo.seaweedfs import Server
-from tests.careless_s3 import EVERYTHING, CarelessS3
+from tests.bench.fake_web import WebS3
 from tests.end_to_end.harness import Runner, runner_in
 from tests.witness import wait_until
 
@@ -19,18 +19,18 @@ HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u206
 
 
 @pytest.fixture
-def s3() -> CarelessS3:
-    return CarelessS3(keeps=EVERYTHING)
+def s3() -> WebS3:
+    return WebS3()
 
 
 @pytest.fixture
-def runner(s3: CarelessS3, tmp_path: Path) -> Iterator[Runner]:
+def runner(s3: WebS3, tmp_path: Path) -> Iterator[Runner]:
     with s3.served() as url, runner_in(Server(url, cast("subprocess.Popen[bytes]", None)), tmp_path) as started:
         started.environment |= {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s" * 20, "PYTHONUTF8": "1"}
         yield started
 
 
-def test_names_do_no_harm_wherever_they_are_shown(runner: Runner, s3: CarelessS3, tmp_path: Path) -> None:
+def test_names_do_no_harm_wherever_they_are_shown(runner: Runner, s3: WebS3, tmp_path: Path) -> None:
     folder = tmp_path / "f"
     folder.mkdir()
     (folder / BAD).write_text("mine")
@@ -38,9 +38,8 @@ def test_names_do_no_harm_wherever_they_are_shown(runner: Runner, s3: CarelessS3
     (folder / f"link{BAD}").symlink_to(f"/outside{BAD}")
     (folder / "broken\udcff").write_text("not UTF-8")
     for key in (BAD, f"../{BAD}"):
-        s3._store(key, b"theirs", {})
-    s3._store(f"cold{BAD}", b"c", {})
-    s3.objects[f"cold{BAD}"].storage_class = "GLACIER"
+        s3.put(key, b"theirs")
+    s3.put(f"cold{BAD}", b"c").storage_class = "GLACIER"
     runner.write_config(
         [{"name": "f", "bucket": "bkt", "folder": "f", "mode": "two-way", "every": "1h", "watch": False}],
         logging={"level": "DEBUG", "file": str(tmp_path / "runner.log"), "format": "json"},

@@ -14,7 +14,7 @@ import pytest
 
 from demo.seaweedfs import Server
 from runner.store.request import Answer
-from tests.careless_s3 import EVERYTHING, CarelessS3
+from tests.bench.fake_web import WebS3
 from tests.end_to_end.harness import Runner, runner_in
 from tests.witness import wait_until
 
@@ -22,7 +22,7 @@ SECRET = "CanarySecretKey0123456789abcdefABCDEF01"
 TOKEN = "CanarySessionToken/0123456789abcdefghij+ABCDEFGHIJ=="
 
 
-class EchoingS3(CarelessS3):
+class EchoingS3(WebS3):
     """Its refusals tell what they were sent, as some of S3's own do."""
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -36,7 +36,7 @@ class EchoingS3(CarelessS3):
 
 @pytest.fixture
 def s3() -> EchoingS3:
-    return EchoingS3(keeps=EVERYTHING)
+    return EchoingS3()
 
 
 @pytest.fixture

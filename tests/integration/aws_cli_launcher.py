@@ -1,14 +1,12 @@
-"""A real launcher process and what a worker lends its engine, for tests of runs."""
+"""A real launcher process and pairs of the AWS CLI engine, for tests of runs."""
 
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from runner.config.settings import EngineName, Mode, Pair, Symlinks
-from runner.engine.interface import ServiceUnavailableError, Surroundings
-from runner.wire.channel import Channel
+from tests.integration.worker_part import ServiceProcess
 
 # A busy machine: how long a program may take to tell its version is not the subject of any test here.
 VERSION_TIMEOUT_SECONDS = 60.0
@@ -20,29 +18,11 @@ from runner.wire.channel import Channel
 program.VERSION_TIMEOUT_SECONDS = {VERSION_TIMEOUT_SECONDS}
 serve(Channel.from_fd(int(sys.argv[1])), os.environ)
 """
-ROOT = Path(__file__).parents[2]
 
 
-class LauncherProcess:
-    """`channel` is the supervisor's end."""
-
+class LauncherProcess(ServiceProcess):
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self.channel, theirs = Channel.pair()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _CODE, str(theirs.fileno())],
-            env={**environment},
-            cwd=ROOT,
-            pass_fds=[theirs.fileno()],
-        )
-        theirs.close()
-
-    def connect(self, name: str) -> Channel:
-        if name != "launcher" or self.process.poll() is not None:
-            raise ServiceUnavailableError(f"no {name}")
-        ours, theirs = Channel.pair()
-        self.channel.send({"type": "client"}, (theirs.fileno(),))
-        theirs.close()
-        return ours
+        super().__init__("launcher", _CODE, environment)
 
     def messages_until(self, wanted: str) -> list[dict[str, object]]:
         """All messages up to the first of this type."""
@@ -55,11 +35,6 @@ class LauncherProcess:
             assert not self.channel.closed
         return found
 
-    def close(self) -> None:
-        self.channel.close()
-        self.process.kill()
-        self.process.wait()
-
 
 def make_pair(bucket: str, folder: Path, mode: Mode = Mode.PUSH, **changes: object) -> Pair:
     values: dict[str, object] = {
@@ -67,28 +42,6 @@ def make_pair(bucket: str, folder: Path, mode: Mode = Mode.PUSH, **changes: obje
         "watch": False, "symlinks": Symlinks.FOLLOW, "required": False,
     }  # fmt: skip
     return Pair.model_validate(values | changes)
-
-
-def surroundings_of(
-    pair: Pair,
-    connect: Callable[[str], Channel],
-    should_stop: Callable[[], bool] = lambda: False,
-    run_started: Callable[[int], None] = lambda _pid: None,
-) -> Surroundings:
-    return Surroundings(
-        pair=pair,
-        state_dir=None,
-        connect=connect,
-        should_stop=should_stop,
-        report_progress=lambda _progress: None,
-        run_started=run_started,
-        run_ended=lambda _pid: None,
-        slot_acquire=lambda: None,
-        slot_release=lambda: None,
-        approved_token=lambda: "",
-        wall_clock=lambda: 0.0,
-        log=lambda _level, _message: None,
-    )
 
 
 def is_alive(pid: int) -> bool:

@@ -1,9 +1,5 @@
 """Native engines in a test: real S3, real credential process, real folder; here is the worker's part."""
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,50 +7,9 @@ import pytest
 
 from demo.seaweedfs import Server
 from runner.config.settings import EngineName, Mode, Pair, Symlinks
-from runner.engine.interface import Engine, ServiceUnavailableError, Surroundings
-from runner.engine.registry import create_engine
-from runner.files.folder import Folder
-from runner.files.lock import Holder, PairLock, try_lock
-from runner.files.private import Private
 from runner.model.passes import PassReport, Scope, Trigger, Work
-from runner.wire.channel import Channel
+from tests.integration.worker_part import CREDENTIALS, ServiceProcess, WorkerPart, lent_environment
 from tests.witness import s3
-
-ROOT = Path(__file__).parents[2]
-_CREDENTIALS = """
-import sys
-from runner.store.credential_process import serve
-from runner.wire.channel import Channel
-from tests.witness import s3
-serve(Channel.from_fd(int(sys.argv[1])))
-"""
-
-
-class CredentialProcess:
-    """The one service that a native engine needs."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._channel, theirs = Channel.pair()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _CREDENTIALS, str(theirs.fileno())],
-            env=environment,
-            cwd=ROOT,
-            pass_fds=[theirs.fileno()],
-        )
-        theirs.close()
-
-    def connect(self, name: str) -> Channel:
-        if name != "credentials" or self._process.poll() is not None:
-            raise ServiceUnavailableError(f"no {name}")
-        ours, theirs = Channel.pair()
-        self._channel.send({"type": "client"}, (theirs.fileno(),))
-        theirs.close()
-        return ours
-
-    def close(self) -> None:
-        self._channel.close()
-        self._process.kill()
-        self._process.wait()
 
 
 def make_pair(bucket: str, folder: Path, mode: Mode, **changes: object) -> Pair:
@@ -65,50 +20,7 @@ def make_pair(bucket: str, folder: Path, mode: Mode, **changes: object) -> Pair:
     return Pair.model_validate(values | changes)
 
 
-class Runner:
-    """Holds one pair as a worker does. `restart` is what a new worker is."""
-
-    def __init__(self, pair: Pair, connect: Callable[[str], Channel]) -> None:
-        self.pair = pair
-        self.token = ""
-        self.stop = False
-        self.only_push = False
-        self.log: list[str] = []
-        self._connect = connect
-        self._open()
-
-    @property
-    def path(self) -> Path:
-        return self.pair.folder
-
-    def _open(self) -> None:
-        self.folder = Folder.open(self.pair.folder, create=True, mountpoint=False)
-        self.private = Private.open(self.folder, self.pair, None)
-        lock = try_lock(self.private, Holder("test", os.getpid(), 0.0))
-        assert isinstance(lock, PairLock)
-        self._lock = lock
-        self.engine = self._engine(lock.fd)
-
-    def _engine(self, lock_fd: int) -> Engine:
-        return create_engine(self._surroundings(), self.folder, self.private, lock_fd)
-
-    def _surroundings(self) -> Surroundings:
-        return Surroundings(
-            pair=self.pair,
-            state_dir=None,
-            connect=self._connect,
-            should_stop=lambda: self.stop,
-            report_progress=lambda _progress: None,
-            run_started=lambda _pid: None,
-            run_ended=lambda _pid: None,
-            slot_acquire=lambda: None,
-            slot_release=lambda: None,
-            approved_token=lambda: self.token,
-            wall_clock=time.time,
-            log=lambda level, message: self.log.append(f"{level} {message}"),
-            only_push=lambda: self.only_push,
-        )
-
+class Runner(WorkerPart):
     def sync(self, scope: Scope = Scope.FULL, *paths: str, keys: tuple[str, ...] = ()) -> PassReport:
         return self.engine.run_pass(Trigger.REQUEST, Work(scope, frozenset(paths), frozenset(keys)))
 
@@ -121,42 +33,21 @@ class Runner:
                 found[relative] = path.read_bytes()
         return found
 
-    def restart(self, **changes: object) -> None:
-        self.close()
-        self.pair = self.pair.model_copy(update=changes)
-        self._open()
-
-    def close(self) -> None:
-        self.engine.close()
-        self._lock.close()
-        self.private.close()
-        self.folder.close()
-
 
 MakeRunner = Callable[..., Runner]
 
 
 @pytest.fixture(scope="module")
-def credential_process(target: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CredentialProcess]:
-    place = tmp_path_factory.mktemp("services")
-    added = target.environment | {
-        "AWS_CONFIG_FILE": str(place / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(place / "credentials"),
-    }
-    before = {name: os.environ.get(name) for name in added}
-    os.environ.update(added)
-    started = CredentialProcess(dict(os.environ))
-    yield started
-    started.close()
-    for name, value in before.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+def credential_process(target: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """The one service that a native engine needs."""
+    with lent_environment(target.environment, tmp_path_factory.mktemp("services")) as environment:
+        started = ServiceProcess("credentials", CREDENTIALS, environment)
+        yield started
+        started.close()
 
 
 @pytest.fixture
-def runner(credential_process: CredentialProcess, target: Server, bucket: str, home: Path) -> Iterator[MakeRunner]:
+def runner(credential_process: ServiceProcess, target: Server, bucket: str, home: Path) -> Iterator[MakeRunner]:
     """runner("a", Mode.TWO_WAY, conflict="local") -> a Runner on the folder `home/a` and the bucket."""
     made: list[Runner] = []
 

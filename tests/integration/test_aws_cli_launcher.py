@@ -23,13 +23,12 @@ from runner.model.errors import PermanentFailureError
 from runner.model.passes import Outcome
 from runner.wire.channel import Channel
 from tests.integration.aws_cli_launcher import (
-    ROOT,
     LauncherProcess,
     base_environment,
     is_alive,
     make_pair,
-    surroundings_of,
 )
+from tests.integration.worker_part import ROOT, surroundings_of
 from tests.witness import soon
 
 VERSION = '[ "$1" = --version ] && { echo aws-cli/2.99.1 Python/3.13; exit 0; }\n'
@@ -267,7 +266,8 @@ from runner.engine.aws_cli.argv import sync_argv
 from runner.engine.aws_cli.run import Runs
 from runner.wire.channel import Channel
 from runner.engine.interface import ServiceUnavailableError
-from tests.integration.aws_cli_launcher import make_pair, surroundings_of
+from tests.integration.aws_cli_launcher import make_pair
+from tests.integration.worker_part import surroundings_of
 def connect(name):
     if sys.argv[1] == "cold":
         raise ServiceUnavailableError("none")

@@ -23,8 +23,8 @@ from tests.integration.aws_cli_launcher import (
     base_environment,
     is_alive,
     make_pair,
-    surroundings_of,
 )
+from tests.integration.worker_part import surroundings_of
 from tests.witness import objects, s3, soon
 
 AWS = str(Path(sys.executable).parent / "aws")

@@ -174,6 +174,7 @@ def test_push_with_two_links_to_ancestors_ends_soon_and_still_pushes_files_behin
     for name in ("one", "two", "real/three"):
         (folder / name).symlink_to(folder)
     (folder / "inside").symlink_to("real/file")
+    os.utime(folder / "real" / "file", (1e9, 1e9))  # LastModified is in whole seconds: a fresh file goes up twice
     pushing = worker(Mode.PUSH)
     started = time.monotonic()
     pushing.sync()

@@ -8,7 +8,7 @@ import pytest
 
 from runner.engine.native import server as native_server
 from runner.model.passes import Outcome, Scope
-from tests.careless_s3 import EVERYTHING, CarelessS3
+from tests.bench.fake_web import WebS3
 from tests.integration.native_engine import MakeRunner, credential_process, runner
 
 __all__ = ["credential_process", "runner"]
@@ -20,13 +20,13 @@ def bucket() -> str:
 
 
 @pytest.fixture
-def there() -> CarelessS3:
+def there() -> WebS3:
     """Keeps all conditions."""
-    return CarelessS3(keeps=EVERYTHING)
+    return WebS3()
 
 
 @pytest.fixture
-def url(there: CarelessS3) -> Iterator[str]:
+def url(there: WebS3) -> Iterator[str]:
     with there.served() as address:
         yield address
 
@@ -46,7 +46,7 @@ def keys(file: Path, name: str) -> None:
 
 
 def test_rotated_keys_are_used_within_a_minute_or_after_the_old_ones_are_refused(
-    runner: MakeRunner, there: CarelessS3, url: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
+    runner: MakeRunner, there: WebS3, url: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys(key_file, "AKIAOLD")
     there.access_keys = {"AKIAOLD", "AKIANEW"}
@@ -68,7 +68,7 @@ def test_rotated_keys_are_used_within_a_minute_or_after_the_old_ones_are_refused
 
 
 def test_session_revoked_before_its_time_is_not_used_until_its_end(
-    runner: MakeRunner, there: CarelessS3, url: str, key_file: Path, home: Path
+    runner: MakeRunner, there: WebS3, url: str, key_file: Path, home: Path
 ) -> None:
     helper, count = home / "helper", home / "count"
     helper.write_text(
@@ -93,7 +93,7 @@ def test_session_revoked_before_its_time_is_not_used_until_its_end(
 
 
 def test_keys_revoked_while_files_are_pushed_end_the_pass_with_one_sentence(
-    runner: MakeRunner, there: CarelessS3, url: str, key_file: Path
+    runner: MakeRunner, there: WebS3, url: str, key_file: Path
 ) -> None:
     keys(key_file, "AKIAOLD")
     one = runner("a", endpoint_url=url, concurrency=2)
@@ -119,7 +119,7 @@ def test_keys_revoked_while_files_are_pushed_end_the_pass_with_one_sentence(
     ],
 )
 def test_refusal_of_every_request_is_said_and_heals(
-    runner: MakeRunner, there: CarelessS3, url: str, code: str, words: str
+    runner: MakeRunner, there: WebS3, url: str, code: str, words: str
 ) -> None:
     one = runner("a", endpoint_url=url)
     (one.path / "a").write_text("x")

@@ -6,13 +6,14 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.config.settings import Mode
 from runner.model.passes import Outcome
 from runner.store.request import Answer
-from tests.careless_s3 import EVERYTHING, CarelessS3
+from tests.bench.fake_web import WebS3
 from tests.integration.native_engine import MakeRunner, credential_process, runner
 
 __all__ = ["credential_process", "runner"]
@@ -27,7 +28,7 @@ ODD = [
 PRIVATE = [".runner/state.db", ".runner/lock", ".runner-trash/2999-01-01/x", ".nfs0001", "d/.runner-probe-1"]
 
 
-class HostileS3(CarelessS3):
+class HostileS3(WebS3):
     """instead: what listings are answered with. extra: headers of every GET and HEAD. body: of every GET."""
 
     instead: bytes | None = None
@@ -39,7 +40,7 @@ class HostileS3(CarelessS3):
             return Answer(200, {}, self.instead)
         return super()._ListObjectsV2(_key, query, *rest)
 
-    def _GetObject(self, key: str, *rest: object) -> Answer:  # noqa: N802
+    def _GetObject(self, key: str, *rest: Any) -> Answer:  # noqa: N802
         found = super()._GetObject(key, *rest)
         if self.body is None or found.status != 200:
             return found
@@ -57,7 +58,7 @@ def bucket() -> str:
 
 @pytest.fixture
 def there() -> HostileS3:
-    return HostileS3(keeps=EVERYTHING)
+    return HostileS3()
 
 
 @pytest.fixture
@@ -66,8 +67,8 @@ def url(there: HostileS3) -> Iterator[str]:
         yield address
 
 
-def put(there: CarelessS3, key: str, body: bytes = b"theirs", **metadata: str) -> None:
-    there._store(key, body, {f"x-amz-meta-{name.replace('_', '-')}": value for name, value in metadata.items()})
+def put(there: WebS3, key: str, body: bytes = b"theirs", **metadata: str) -> None:
+    there.put(key, body, {name.replace("_", "-"): value for name, value in metadata.items()})
 
 
 @pytest.mark.parametrize("mode", [Mode.TWO_WAY, Mode.PULL])

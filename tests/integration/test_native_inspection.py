@@ -10,9 +10,11 @@ from demo.seaweedfs import Server
 from runner.config.settings import EngineName, Mode, Symlinks
 from runner.engine.interface import Finding
 from runner.engine.registry import inspect
-from tests.careless_s3 import EVERYTHING, CarelessS3
+from tests.bench.fake_s3 import CARELESS
+from tests.bench.fake_web import WebS3
 from tests.integration.aws_cli_engine import Services, services
-from tests.integration.aws_cli_launcher import make_pair, surroundings_of
+from tests.integration.aws_cli_launcher import make_pair
+from tests.integration.worker_part import surroundings_of
 from tests.witness import objects, put, s3
 
 __all__ = ["services"]
@@ -87,7 +89,7 @@ def test_inspection_on_radosgw_says_which_conditions_look_first(
 
 
 def test_inspection_refuses_two_way_on_a_server_that_ignores_conditions(findings: Inspect) -> None:
-    careless = CarelessS3()
+    careless = WebS3(CARELESS)
     with careless.served() as url:
         refused = findings(bucket="bkt", endpoint_url=url)["conditions"]
         accepted = findings(bucket="bkt", endpoint_url=url, accept_unsafe_server=True)["conditions"]
@@ -100,7 +102,7 @@ def test_inspection_refuses_two_way_on_a_server_that_ignores_conditions(findings
 
 @pytest.mark.parametrize(("mode", "verdict"), [(Mode.TWO_WAY, "failed"), (Mode.PULL, "failed"), (Mode.PUSH, "note")])
 def test_inspection_without_the_right_to_list_refuses_all_but_push(findings: Inspect, mode: Mode, verdict: str) -> None:
-    careless = CarelessS3(keeps=EVERYTHING, forbids=frozenset({"ListObjectsV2"}))
+    careless = WebS3(forbids=frozenset({"ListObjectsV2"}))
     with careless.served() as url:
         found = findings(bucket="bkt", endpoint_url=url, mode=mode)
     assert verdicts(found)["list"] == verdict
@@ -111,7 +113,7 @@ def test_inspection_without_the_right_to_list_refuses_all_but_push(findings: Ins
 
 def test_inspection_without_the_right_to_write_or_to_see_rules_says_what_to_allow(findings: Inspect) -> None:
     forbidden = frozenset({"PutObject", "GetBucketLifecycleConfiguration"})
-    careless = CarelessS3(keeps=EVERYTHING, forbids=forbidden)
+    careless = WebS3(forbids=forbidden)
     with careless.served() as url:
         found = findings(bucket="bkt", endpoint_url=url)
     assert "allow s3:PutObject" in found["write"].text

@@ -8,7 +8,7 @@ import pytest
 from demo.seaweedfs import Server
 from runner.config.settings import Mode
 from runner.model.passes import Outcome, PassReport, Scope
-from tests.careless_s3 import EVERYTHING, CarelessS3
+from tests.bench.fake_web import WebS3
 from tests.integration.native_engine import BucketWitness, MakeRunner, credential_process, runner
 
 __all__ = ["credential_process", "runner"]
@@ -22,13 +22,13 @@ def bucket() -> str:
 
 
 @pytest.fixture
-def there() -> CarelessS3:
+def there() -> WebS3:
     """Keeps all conditions."""
-    return CarelessS3(keeps=EVERYTHING)
+    return WebS3()
 
 
 @pytest.fixture
-def url(there: CarelessS3) -> Iterator[str]:
+def url(there: WebS3) -> Iterator[str]:
     with there.served() as address:
         yield address
 
@@ -37,23 +37,22 @@ def codes(report: PassReport) -> Codes:
     return {problem.path: problem.code for problem in report.problems}
 
 
-def put(there: CarelessS3, key: str, body: bytes, storage_class: str = "") -> None:
-    there._store(key, body, {})
-    there.objects[key].storage_class = storage_class
+def put(there: WebS3, key: str, body: bytes, storage_class: str = "") -> None:
+    there.put(key, body).storage_class = storage_class
 
 
-def asked(there: CarelessS3) -> list[str]:
+def asked(there: WebS3) -> list[str]:
     """Since the last question."""
     found, there.asked = there.asked, []
     return found
 
 
-def names(there: CarelessS3) -> set[str]:
+def names(there: WebS3) -> set[str]:
     return {key for key in there.objects if not key.startswith(".runner-")}
 
 
 def test_deletion_without_the_right_waits_is_named_and_costs_no_requests(
-    runner: MakeRunner, there: CarelessS3, url: str
+    runner: MakeRunner, there: WebS3, url: str
 ) -> None:
     one = runner("a", endpoint_url=url)
     for name in ("a", "b", "c"):
@@ -78,7 +77,7 @@ def test_deletion_without_the_right_waits_is_named_and_costs_no_requests(
     assert names(there) == {"b", "c"}
 
 
-def test_deletions_without_the_right_are_tried_again_by_a_few(runner: MakeRunner, there: CarelessS3, url: str) -> None:
+def test_deletions_without_the_right_are_tried_again_by_a_few(runner: MakeRunner, there: WebS3, url: str) -> None:
     one = runner("a", endpoint_url=url, remote_trash="off", max_delete=1000)
     for number in range(60):
         (one.path / f"f{number}").write_text("x")
@@ -99,7 +98,7 @@ def test_deletions_without_the_right_are_tried_again_by_a_few(runner: MakeRunner
     assert one.sync().outcome is Outcome.DONE
 
 
-def test_role_without_delete_leaves_one_probe_and_no_more(runner: MakeRunner, there: CarelessS3, url: str) -> None:
+def test_role_without_delete_leaves_one_probe_and_no_more(runner: MakeRunner, there: WebS3, url: str) -> None:
     there.forbids = frozenset({"DeleteObject"})
     one = runner("a", endpoint_url=url)
     (one.path / "a").write_text("x")
@@ -113,9 +112,7 @@ def test_role_without_delete_leaves_one_probe_and_no_more(runner: MakeRunner, th
     assert sum("DeleteObject" in line for line in one.log) == 1
 
 
-def test_push_without_the_right_to_list_goes_by_memory_and_says_so(
-    runner: MakeRunner, there: CarelessS3, url: str
-) -> None:
+def test_push_without_the_right_to_list_goes_by_memory_and_says_so(runner: MakeRunner, there: WebS3, url: str) -> None:
     there.forbids = frozenset({"ListObjectsV2"})
     put(there, "theirs", b"1")
     put(there, "other", b"kept")
@@ -139,7 +136,7 @@ def test_push_without_the_right_to_list_goes_by_memory_and_says_so(
 
 @pytest.mark.parametrize("mode", [Mode.TWO_WAY, Mode.PULL])
 def test_listing_that_becomes_forbidden_is_a_failure_and_never_an_empty_bucket(
-    runner: MakeRunner, there: CarelessS3, url: str, mode: Mode
+    runner: MakeRunner, there: WebS3, url: str, mode: Mode
 ) -> None:
     put(there, "a", b"x")
     one = runner("a", mode, endpoint_url=url, delete=True)
@@ -155,7 +152,7 @@ def test_listing_that_becomes_forbidden_is_a_failure_and_never_an_empty_bucket(
 
 
 def test_forbidden_key_is_a_permanent_problem_and_the_rest_is_hydrated(
-    runner: MakeRunner, there: CarelessS3, url: str
+    runner: MakeRunner, there: WebS3, url: str
 ) -> None:
     put(there, "secret", b"s")
     put(there, "both", b"1")
@@ -177,7 +174,7 @@ def test_forbidden_key_is_a_permanent_problem_and_the_rest_is_hydrated(
 
 @pytest.mark.parametrize("server_is_amazons", [False, True])
 def test_without_the_right_to_write_a_two_way_still_downloads_and_names_what_waits(
-    runner: MakeRunner, there: CarelessS3, url: str, monkeypatch: pytest.MonkeyPatch, *, server_is_amazons: bool
+    runner: MakeRunner, there: WebS3, url: str, monkeypatch: pytest.MonkeyPatch, *, server_is_amazons: bool
 ) -> None:
     if server_is_amazons:
         monkeypatch.setattr("runner.store.probe.is_aws", lambda _url: True)
@@ -199,7 +196,7 @@ def test_without_the_right_to_write_a_two_way_still_downloads_and_names_what_wai
     assert (report.uploaded, report.deleted_remote) == (1, 1)
 
 
-def test_rights_that_only_tell_more_are_not_missed(runner: MakeRunner, there: CarelessS3, url: str) -> None:
+def test_rights_that_only_tell_more_are_not_missed(runner: MakeRunner, there: WebS3, url: str) -> None:
     there.forbids = frozenset({"GetBucketVersioning", "GetObjectTagging", "GetObjectAcl"})
     one = runner("a", endpoint_url=url)
     file = one.path / "a"
@@ -213,7 +210,7 @@ def test_rights_that_only_tell_more_are_not_missed(runner: MakeRunner, there: Ca
     assert [key.startswith(".runner-trash/") for key in there.objects] == [True]
 
 
-def test_mode_that_may_not_be_set_is_asked_for_once(runner: MakeRunner, there: CarelessS3, url: str) -> None:
+def test_mode_that_may_not_be_set_is_asked_for_once(runner: MakeRunner, there: WebS3, url: str) -> None:
     one = runner("a", endpoint_url=url)
     file = one.path / "a"
     file.write_text("x")
@@ -228,12 +225,10 @@ def test_mode_that_may_not_be_set_is_asked_for_once(runner: MakeRunner, there: C
     there.forbids = frozenset()
     file.chmod(0o604)
     assert one.sync().outcome is Outcome.DONE
-    assert there.objects["a"].headers["x-amz-meta-file-permissions"] == "0100604"
+    assert there.objects["a"].metadata["file-permissions"] == "0100604"
 
 
-def test_archived_object_is_a_permanent_problem_and_never_absent(
-    runner: MakeRunner, there: CarelessS3, url: str
-) -> None:
+def test_archived_object_is_a_permanent_problem_and_never_absent(runner: MakeRunner, there: WebS3, url: str) -> None:
     put(there, "cold", b"c", "GLACIER")
     put(there, "tiered", b"t", "INTELLIGENT_TIERING")  # its listing does not tell that it is archived
     put(there, "warm", b"w")

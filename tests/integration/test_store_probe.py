@@ -9,7 +9,8 @@ from demo.seaweedfs import Server
 from runner.store.capabilities import AWS, Versioning
 from runner.store.client import Client
 from runner.store.probe import probe
-from tests.careless_s3 import CarelessS3
+from tests.bench.fake_s3 import Kind
+from tests.bench.fake_web import WebS3
 from tests.integration.test_store_seaweedfs import make_client
 from tests.witness import objects, s3
 
@@ -51,7 +52,7 @@ def test_probe_of_radosgw_finds_creating_and_replacing_without_versioning_only(
 
 
 def test_probe_over_http_of_a_server_that_ignores_conditions_finds_it_unsafe() -> None:
-    careless = CarelessS3(keeps=frozenset({"order"}))
+    careless = WebS3(Kind(keeps=frozenset()))
     with careless.served() as url:
         client = make_client(url, "bkt")
         try:

@@ -20,7 +20,7 @@ from runner.store.credentials import Credentials
 from runner.store.door import ContentHeaders, Written
 from runner.store.errors import ObjectTooLargeError, PreconditionFailedError, SourceChangedError, StoppedError
 from runner.store.pieces import Room
-from tests.integration.swallowing_proxy import swallowing
+from tests.bench.fault_proxy import Operation, faults_before
 from tests.integration.test_store_seaweedfs import make_client, make_pair
 from tests.integration.test_store_writes import CEPH
 from tests.witness import make_bucket, s3
@@ -180,12 +180,13 @@ def test_get_small_refuses_what_is_larger(client: Client) -> None:
 
 
 def test_lost_answers_of_begin_part_and_complete_end_in_one_object(seaweed: Server, bucket: str) -> None:
-    with swallowing(seaweed.endpoint_url) as proxy:
-        client = make_client(proxy.url, bucket)
-        for number, request in enumerate((b"PUT ", f"POST /{bucket}/k1?uploadId".encode())):
-            proxy.swallow = request
+    lost: tuple[Operation, ...] = ("part", "complete")
+    with faults_before(seaweed.endpoint_url) as proxy:
+        client = make_client(proxy.endpoint_url, bucket)
+        for number, operation in enumerate(lost):
+            proxy.lose(operation)
             written = send(client, f"k{number}")
-            assert proxy.swallowed == number + 1
+            assert proxy.fired() == number + 1
             assert fetch(client, f"k{number}", written.etag) == BODY
         client.close()
     assert unfinished(seaweed, bucket) == []

@@ -13,7 +13,7 @@ from runner.store.capabilities import AWS
 from runner.store.client import Client
 from runner.store.door import ContentHeaders, ObjectStore, Written
 from runner.store.errors import NoSuchKeyError, PreconditionFailedError
-from tests.integration.swallowing_proxy import SwallowingProxy, swallowing
+from tests.bench.fault_proxy import FaultProxy, faults_before
 from tests.integration.test_store_seaweedfs import make_client
 from tests.witness import make_bucket, s3
 
@@ -52,15 +52,15 @@ def client(server: Server, name: str, request: pytest.FixtureRequest) -> Iterato
 
 
 @pytest.fixture
-def proxy(server: Server) -> Iterator[SwallowingProxy]:
-    with swallowing(server.endpoint_url) as proxy:
+def proxy(server: Server) -> Iterator[FaultProxy]:
+    with faults_before(server.endpoint_url) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def unlucky(proxy: SwallowingProxy, server: Server, name: str, request: pytest.FixtureRequest) -> Iterator[Client]:
-    """A client whose next answer can be swallowed."""
-    client = client_of(proxy.url, name, server, request)
+def unlucky(proxy: FaultProxy, server: Server, name: str, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """A client whose next answer can be lost."""
+    client = client_of(proxy.endpoint_url, name, server, request)
     yield client
     client.close()
 
@@ -89,39 +89,37 @@ def test_small_put_creates_replaces_and_refuses(client: Client) -> None:
         client.get_small("k", max_bytes=10, etag=first.etag)
 
 
-def test_lost_answer_to_a_create_is_a_success(unlucky: Client, proxy: SwallowingProxy) -> None:
-    proxy.swallow = b"PUT "
+def test_lost_answer_to_a_create_is_a_success(unlucky: Client, proxy: FaultProxy) -> None:
+    proxy.lose("put")
     written = put(unlucky, "k", b"1", None)
-    assert proxy.swallowed == 1
+    assert proxy.fired() == 1
     info = unlucky.head("k")
     assert info is not None
     assert (written.etag, written.modified) == (info.etag, info.last_modified)
 
 
-def test_lost_answer_to_a_replace_is_a_success(unlucky: Client, proxy: SwallowingProxy) -> None:
+def test_lost_answer_to_a_replace_is_a_success(unlucky: Client, proxy: FaultProxy) -> None:
     first = put(unlucky, "k", b"1", None)
-    proxy.swallow = b"PUT "
+    proxy.lose("put")
     written = put(unlucky, "k", b"2", first.etag)
-    assert proxy.swallowed == 1
+    assert proxy.fired() == 1
     assert unlucky.get_small("k", max_bytes=10, etag=written.etag)[1] == b"2"
 
 
-def test_lost_answer_and_somebody_else_since_is_no_success(
-    unlucky: Client, client: Client, proxy: SwallowingProxy
-) -> None:
+def test_lost_answer_and_somebody_else_since_is_no_success(unlucky: Client, client: Client, proxy: FaultProxy) -> None:
     first = put(unlucky, "k", b"1", None)
     put(client, "k", b"theirs", first.etag)
-    proxy.swallow = b"PUT "
+    proxy.lose("put")
     with pytest.raises(PreconditionFailedError):
         put(unlucky, "k", b"2", first.etag)
     assert client.get_bytes("k", 10) == b"theirs"
 
 
-def test_lost_answer_of_one_thread_is_not_another_ones(unlucky: Client, client: Client, proxy: SwallowingProxy) -> None:
+def test_lost_answer_of_one_thread_is_not_another_ones(unlucky: Client, client: Client, proxy: FaultProxy) -> None:
     taken = [f"taken{number}" for number in range(8)]
     for key in taken:
         put(client, key, b"theirs", None)
-    proxy.swallow = b"PUT "
+    proxy.lose("put")
 
     def refused(key: str) -> bool:
         with pytest.raises(PreconditionFailedError):
@@ -135,9 +133,9 @@ def test_lost_answer_of_one_thread_is_not_another_ones(unlucky: Client, client: 
         assert all(other.result() for other in others)
 
 
-def test_lost_answer_to_a_delete_is_deleted(unlucky: Client, proxy: SwallowingProxy) -> None:
+def test_lost_answer_to_a_delete_is_deleted(unlucky: Client, proxy: FaultProxy) -> None:
     first = put(unlucky, "k", b"1", None)
-    proxy.swallow = b"DELETE "
+    proxy.lose("delete")
     assert unlucky.delete("k", if_match=first.etag) == "deleted"
     assert unlucky.head("k") is None
     assert unlucky.delete("k", if_match=first.etag) == "gone"
@@ -204,13 +202,13 @@ def test_copy_obeys_both_ends_and_keeps_or_replaces_metadata(client: Client) -> 
     assert (info.headers or {})["cache-control"] == "max-age=5"
 
 
-def test_lost_answer_to_a_copy_is_a_success(unlucky: Client, proxy: SwallowingProxy) -> None:
+def test_lost_answer_to_a_copy_is_a_success(unlucky: Client, proxy: FaultProxy) -> None:
     source = put(unlucky, "a", b"1", None)
-    proxy.swallow = b"PUT "
+    proxy.lose("copy")
     assert unlucky.copy("a", "b", source_etag=source.etag, expected=None).etag
-    proxy.swallow = b"PUT "
+    proxy.lose("copy")
     assert unlucky.copy("a", "c", source_etag=source.etag, expected=None, metadata={"m": "1"}).etag
-    assert proxy.swallowed == 2
+    assert proxy.fired() == 2
 
 
 def test_metadata_changes_in_place_and_last_modified_moves(client: Client, server: Server, name: str) -> None:

@@ -211,7 +211,7 @@ def test_what_the_app_leaves_behind_gets_term_then_kill_and_is_reaped(household:
     )
     house = _exec(household({"a": "good"}), sys.executable, "-c", daemon)
     assert house.wait() == 0
-    assert polite.lines()[1] == "SIGTERM"
+    assert "SIGTERM" in polite.lines()  # before or after the SIGCONT that goes with it
     assert not is_alive(polite.pid())
     assert not is_alive(stubborn.pid())
     assert "has left 2 behind" in house.log()

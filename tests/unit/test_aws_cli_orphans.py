@@ -28,7 +28,7 @@ class Unconditional(Door):
 def test_object_that_changed_after_the_listing_stays_on_a_server_without_conditions(
     tmp_path: Path, changes: bool, left: set[str]
 ) -> None:
-    bucket = FakeS3(Clock(NOW), Kind(conditions=False))
+    bucket = FakeS3(Kind(keeps=frozenset()), Clock(NOW))
     listed = bucket.put("k", b"listed").etag
     if changes:
         bucket.put("k", b"newer")
