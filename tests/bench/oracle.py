@@ -81,9 +81,10 @@ class Oracle:
 
     def _is_known_everywhere(self, path: str, value: bytes) -> bool:
         key = self._world.prefix + path
-        if self._world.bucket.contents().get(key, (None,))[0] != value:
+        body, metadata = self._world.bucket.contents().get(key, (None, {}))
+        if body != value:
             return False
-        etags = set()
+        octal = metadata.get("file-permissions", "")
         for runner in self._world.runners:
             memory = runner.memory()
             row = memory.get(path) if memory.first_pass_done else None
@@ -91,9 +92,9 @@ class Oracle:
             item = Tree.of(runner.path).items.get(path)
             if row is None or row.sha256 != _sha256(value) or item is None or item.body != value:
                 return False
-            etags.add(row.etag)
-        is_one = len(etags) == 1  # else somebody has not seen its newest mode, which may beat a deletion
-        return is_one and all(runner.pair.mode is Mode.TWO_WAY for runner in self._world.runners)
+            if octal and int(octal, 8) & 0o777 != row.mode:
+                return False  # he has not seen its newest mode, which may beat a deletion
+        return all(runner.pair.mode is Mode.TWO_WAY for runner in self._world.runners)
 
     # ── what must hold at any moment ──
 
