@@ -45,6 +45,7 @@ class Oracle:
         self._deleted: dict[str, bytes] = {}  # path -> value that every side and every memory had when it was deleted
         self.last = b"v00000\n"
         self._is_still = False  # the last pass did nothing to its folder
+        self._was_killed = False  # a pass, perhaps between an exchange and the look at what it took out
 
     # ── what users tell ──
 
@@ -108,6 +109,7 @@ class Oracle:
     def after_pass(self, number: int, before: Look, report: PassReport | None, scope: Scope) -> None:
         """V7, V6. report: None of a pass that was killed."""
         here, there = self._sides(number)
+        self._was_killed |= report is None
         self._is_still = here.stamps == before.here.stamps
         deleted = (report.deleted_local, report.deleted_remote) if report is not None else (0, 0)
         if scope in {Scope.PATHS, Scope.KEYS}:  # a file that takes an empty folder's name takes its placeholder's place
@@ -201,8 +203,8 @@ class Oracle:
         assert not missing, f"V1 lost: {sorted(missing)}"
 
     def _may_lose(self) -> bool:
-        """A value that lost by the pair's own rules may be in a trash only."""
-        return any(
+        """A value that lost by the pair's own rules, or whose runner died over it, may be in a trash only."""
+        return self._was_killed or any(
             pair.mode is not Mode.TWO_WAY or pair.conflict in {"local", "remote"} or pair.first_pass != "union"
             for pair in (runner.pair for runner in self._world.runners)
         )
