@@ -64,10 +64,15 @@ def hunt(
     """In a process of its own, every so many seeds; says steps, seconds of CPU and a failure."""
     seed, steps, failure = first, 0, ""
     while time.monotonic() < until and not failure:
-        failure = wrong(seed, asked.scenes, None if seed % _REAL_EVERY else real)
+        failure = wrong(seed, asked.scenes, None if seed % _REAL_EVERY else real, _tell)
         steps += len(drawn(seed, asked.scenes).steps)
         seed += asked.side_by_side
     told.put((steps, time.process_time(), failure))
+
+
+def _tell(failing: str) -> None:
+    """At once: to make it smaller may take minutes."""
+    print(f"{failing}\n  ... is made smaller", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -212,16 +212,19 @@ def drawn(seed: int, scenes: int = 5) -> History:
     return Drawing(random.Random(seed), scenes).history()
 
 
-def wrong(seed: int, scenes: int = 5, make: Make | None = None) -> str:
+def wrong(
+    seed: int, scenes: int = 5, make: Make | None = None, tell: Callable[[str], None] = lambda _failing: None
+) -> str:
     """What a promise's breach is, of the smallest history that shows it, and how to see it again; "" when all hold.
 
-    make: None is the fast door for every other seed, the whole client for the rest.
+    make: None is the fast door for every other seed, the whole client for the rest. tell: of a failure at once.
     """
     make = make or (client_world if seed % 2 else fake_world)
     found = failure(drawn(seed, scenes), make)
     if found is None:
         return ""
     again = f"python -m tests.bench --seed {seed} --scenes {scenes}"
+    tell(f"seed {seed}: {found!r}")
     try:
         least = _smallest(seed, scenes, lambda history: failure(history, make) is not None)
     except HypothesisException as error:

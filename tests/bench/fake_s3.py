@@ -88,8 +88,9 @@ class Stored:
 @dataclass(eq=False)
 class FakeS3(Faults):
     """every: each version that ever was, for who asks what a memory may know. kept: old versions, while versioned.
-    unseen: what a server without conditions lost between a runner's look and its write. asked: operations, by S3's
-    names. page: keys of one.
+    unseen: what a server without conditions lost between a runner's look and its write. alike: keys of which two
+    versions with other metadata have one ETag and one LastModified, so nobody tells them apart. asked: operations,
+    by S3's names. page: keys of one.
 
     forbids: operations, "GetObject KEY" too, that are answered 403; who may not list is not told of absence either.
     answers: the error that an operation always gets. refuses_all: 412 to every condition, right or wrong.
@@ -106,9 +107,11 @@ class FakeS3(Faults):
     every: dict[tuple[str, str], bytes] = field(default_factory=dict)
     kept: list[bytes] = field(default_factory=list)
     unseen: set[bytes] = field(default_factory=set)
+    alike: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     remembers = True
     _writes = 0
+    _stamped: dict[tuple[str, str, int], Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -128,6 +131,9 @@ class FakeS3(Faults):
         stored = Stored(body, etag, self.clock(), dict(metadata or {}), lowered)
         self.objects[key] = stored
         self.every[key, etag] = body
+        seen_as = (key, etag, int(stored.modified))  # as HEAD and GET tell it, whatever a listing tells
+        if self._stamped.setdefault(seen_as, stored.metadata) != stored.metadata:
+            self.alike.add(key)
         return stored
 
     def remove(self, key: str) -> None:

@@ -43,6 +43,7 @@ class RealS3(Faults):
         self.name = name
         self.kept: list[bytes] = []
         self.unseen: set[bytes] = set()
+        self.alike: set[str] = set()
         self._s3 = s3(server.endpoint_url)
 
     def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:

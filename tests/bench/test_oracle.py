@@ -7,7 +7,7 @@ import pytest
 
 from runner.config.settings import Mode
 from tests.bench.fake_door import Door
-from tests.bench.fake_s3 import Kind
+from tests.bench.fake_s3 import FakeS3, Kind
 from tests.bench.faults import Fault
 from tests.bench.histories import fake_world
 from tests.bench.world import BUCKET, Act, World
@@ -77,3 +77,16 @@ def test_oracle_of_a_side_that_never_rests_sees_it(world: World, monkeypatch: py
     monkeypatch.setattr(World, "sync", restless)
     with pytest.raises(AssertionError, match="V4"):
         world.oracle.check()
+
+
+def test_oracle_of_two_versions_that_nobody_tells_apart_asks_for_no_mode(world: World) -> None:
+    """Same bytes, same second, another mode: who knows the one by ETag and LastModified cannot see the other."""
+    assert isinstance(world.bucket, FakeS3)
+    seen = world.bucket.objects["a"]
+    octal = {"file-permissions": "0100600"}
+    world.bucket.put("a", seen.body, dict(seen.metadata) | octal)
+    world.oracle.check()
+    world.clock.sleep(1.0)
+    world.bucket.put("a", seen.body, dict(seen.metadata) | octal)
+    world.sync(A)
+    assert (world.runners[A].path / "a").stat().st_mode & 0o777 == 0o600

@@ -29,6 +29,7 @@ class Bucket(Protocol):
 
     kept: list[bytes]
     unseen: set[bytes]
+    alike: set[str]
     remembers: bool
 
     def put(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> object: ...

@@ -17,7 +17,7 @@ def delete_local(shop: Workshop, step: Step) -> Result:
     """Raises BusyError, MovedOnError, StoreError, OSError."""
     assert isinstance(step.local, Local)
     # A listing may leave out what is there (garbled on its way, say): nothing is deleted on its word alone.
-    if shop.store.head(step.base.key if step.base is not None else shop.key_of(step.path)) is not None:
+    if shop.store.head(_counterpart(shop, step, step.local)) is not None:
         raise MovedOnError(step.path, Side.REMOTE)
     parent = step.path.rpartition("/")[0]
     emptied = (parent,) if parent else ()
@@ -31,6 +31,13 @@ def delete_local(shop: Workshop, step: Step) -> Result:
     if not gone:
         raise MovedOnError(step.path, Side.LOCAL)
     return Result({step.path: None}, emptied=emptied, deleted_local=1)
+
+
+def _counterpart(shop: Workshop, step: Step, local: Local) -> str:
+    """The key of what goes. A file that took an empty folder's place is none of the placeholder that memory knows."""
+    known = step.base
+    is_its_own = known is not None and (known.kind is Kind.FOLDER) == (local.kind is Kind.FOLDER)
+    return known.key if known is not None and is_its_own else shop.key_of(step.path)
 
 
 def delete_remote(shop: Workshop, step: Step) -> Result:
