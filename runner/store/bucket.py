@@ -21,7 +21,10 @@ _LOOKS = 3
 
 
 class Bucket:
-    """For any number of threads. bare_etags: this server refuses a right ETag in quotes (radosgw 16)."""
+    """For any number of threads. bare_etags: this server refuses a right ETag in quotes (radosgw 16).
+
+    session: of who writes, for his tokens (`write_token`).
+    """
 
     def __init__(self, name: str, pair: Pair, conversation: Conversation) -> None:
         self.name = name
@@ -29,6 +32,7 @@ class Bucket:
         self.conversation = conversation
         self.capabilities: Capabilities = AWS
         self.bare_etags = False
+        self.session = ""
 
     def ask(self, request: Request, give_up: Callable[[], bool] | None = None) -> Answer:
         """As Conversation.ask. give_up: another reason to stop."""

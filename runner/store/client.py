@@ -75,6 +75,14 @@ class Client:
         self._bucket.capabilities = capabilities
 
     @property
+    def session(self) -> str:
+        return self._bucket.session
+
+    @session.setter
+    def session(self, session: str) -> None:
+        self._bucket.session = session
+
+    @property
     def requests(self) -> Requests:
         """Every request sent since the client was made, retries included, by price class."""
         return self._conversation.requests

@@ -5,7 +5,6 @@ word: one HEAD that finds our own mark settles it. Where a condition is not kept
 Sources: S3 user guide, "conditional writes"; research/reliability.md 2.2 and finding 4.
 """
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -23,10 +22,6 @@ from runner.store.listing import ObjectInfo
 from runner.store.request import Answer, Request
 
 TOKEN = "runner-token"  # noqa: S105 (no secret: it names a write, so that its writer knows it again)
-
-
-def new_token() -> str:
-    return secrets.token_hex(16)
 
 
 def carries(token: str) -> Callable[[ObjectInfo], bool]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from runner.store.answers import copied
 from runner.store.bucket import Bucket, meta_headers
-from runner.store.conditions import TOKEN, Condition, carries, new_token, write
+from runner.store.conditions import TOKEN, Condition, carries, write
 from runner.store.door import ContentHeaders, Written
 from runner.store.errors import NoSuchKeyError, ObjectTooLargeError, StoppedError, StoreError
 from runner.store.grants import grant_headers
@@ -20,6 +20,7 @@ from runner.store.price import is_aws
 from runner.store.request import Answer, Request
 from runner.store.tags import all_tags, set_tags, tagging
 from runner.store.upload import Part, Upload
+from runner.store.write_token import new_token
 
 COPY_BYTES = 5 * 1024**3  # "up to 5 GB", measured by AWS in GiB
 _PART_BYTES = 512 * 1024**2
@@ -93,7 +94,8 @@ class Copies:
         self, source: ObjectInfo | str, source_etag: str, target_key: str, expected: str | None, change: "_Change"
     ) -> Written:
         """source: as it was seen where something is to change, else its key is enough."""
-        bucket, token = self._bucket, new_token()
+        bucket = self._bucket
+        token = new_token(bucket.session, target_key)
         source_key = source if isinstance(source, str) else source.key
         headers = bucket.source_headers(source_key, source_etag)
         is_ours: Callable[[ObjectInfo], bool]
@@ -128,7 +130,8 @@ class Copies:
         return again
 
     def _set_once(self, before: ObjectInfo, changes: Mapping[str, str | None]) -> Written:
-        bucket, key, token = self._bucket, before.key, new_token()
+        bucket, key = self._bucket, before.key
+        token = new_token(bucket.session, key)
         told = before.headers or {}
         metadata = {**(before.metadata or {}), **changes, TOKEN: token}
         headers = bucket.source_headers(key, before.etag) | ContentHeaders.of(told).as_headers()
@@ -152,7 +155,8 @@ class Copies:
         return write(self._bucket, request, condition, read)
 
     def _copy_in_parts(self, source: ObjectInfo, target_key: str, expected: str | None, change: "_Change") -> Written:
-        bucket, token = self._bucket, new_token()
+        bucket = self._bucket
+        token = new_token(bucket.session, target_key)
         condition = Condition(expected, carries(token), bucket.capabilities.complete)
         condition.look_first(bucket, target_key)
         headers = change.new_headers(bucket, source, token)

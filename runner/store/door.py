@@ -71,9 +71,13 @@ def _kept_encoding(text: str | None) -> str | None:
 
 
 class ObjectStore(Protocol):
-    """One bucket. capabilities: decides which conditions are sent and believed; may be set at any time."""
+    """One bucket. capabilities: decides which conditions are sent and believed; may be set at any time.
+
+    session: what the tokens of its writes begin with (`write_token`); "" for nobody's.
+    """
 
     capabilities: Capabilities
+    session: str
 
     @property
     def requests(self) -> Requests:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 
 from runner.store.answers import etag_of
 from runner.store.bucket import Bucket
-from runner.store.conditions import TOKEN, Condition, carries, new_token
+from runner.store.conditions import TOKEN, Condition, carries
 from runner.store.door import ContentHeaders, Written
 from runner.store.errors import SourceChangedError
 from runner.store.pieces import PIECE_BYTES, Piece, Room, cut
 from runner.store.upload import Part, Upload
+from runner.store.write_token import new_token
 from runner.store.writes import Writes, checksum_headers
 
 
@@ -45,7 +46,7 @@ class Multipart:
             )
             on_bytes(size)
             return written
-        token = new_token()
+        token = new_token(self._bucket.session, key)
         condition = Condition(expected, carries(token), self._bucket.capabilities.complete)
         condition.look_first(self._bucket, key)  # before gigabytes are sent in vain
         headers = self._bucket.write_headers({**metadata, TOKEN: token}, content)

@@ -8,11 +8,12 @@ from typing import Literal
 
 from runner.store.answers import etag_of, written_at
 from runner.store.bucket import Bucket
-from runner.store.conditions import TOKEN, Condition, carries, new_token, write
+from runner.store.conditions import TOKEN, Condition, carries, write
 from runner.store.door import ContentHeaders, Written
 from runner.store.errors import NoSuchKeyError, PreconditionFailedError, ServerFaultError
 from runner.store.listing import ObjectInfo
 from runner.store.request import Answer, Request
+from runner.store.write_token import new_token
 
 
 class Writes:
@@ -45,7 +46,7 @@ class Writes:
         content: ContentHeaders,
         sha256: bytes,
     ) -> Written:
-        token = new_token()
+        token = new_token(self._bucket.session, key)
         headers = self._bucket.write_headers({**metadata, TOKEN: token}, content)
         headers |= checksum_headers(self._bucket, body, sha256)
         request = Request("PutObject", "PUT", key, headers=headers, body=body)

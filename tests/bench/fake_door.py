@@ -23,6 +23,7 @@ from runner.store.errors import (
     UnprovenListingError,
     error_of,
 )
+from runner.store.write_token import new_token
 from tests.bench.fake_s3 import FakeS3, RefusedError, Stored
 from tests.bench.faults import FaultName
 
@@ -34,6 +35,7 @@ class Door:
         self, bucket: FakeS3, should_stop: Callable[[], bool], sleep: Callable[[float], None] = lambda _seconds: None
     ) -> None:
         self.capabilities: Capabilities = NOTHING
+        self.session = ""
         self.requests = Requests()
         self.endpoint_url: str | None = "http://fake"
         self.lists_in_byte_order: bool | None = None
@@ -196,7 +198,7 @@ class Door:
     # ── how ──
 
     def _put(self, key: str, body: bytes, metadata: Mapping[str, str], headers: Mapping[str, str]) -> Written:
-        token = f"{self.requests.puts}"
+        token = new_token(self.session, key)
         return self._written(self._bucket.put(key, body, {**metadata, TOKEN: token}, **headers))
 
     def _written(self, stored: Stored) -> Written:

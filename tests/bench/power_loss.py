@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from runner.engine.native import sessions
 from runner.engine.native.facts import Base, Kind
 from runner.engine.native.memory import Memory
 from runner.files import system_calls
@@ -79,6 +80,7 @@ def _recovered(world: World, cut: Cut, other: State) -> str:
     bucket, runner = world.bucket, world.runners[A]
     bucket.thaw(cut.bucket)
     lay_out(cut.state, runner.path)
+    sessions.boot_id = lambda: "the next one"  # in this child alone
     lay_out(other, world.runners[B].path)
     world.oracle.forgetful()
     try:

@@ -22,7 +22,7 @@ HTML = Reply(body=b"<html>all is well</html>")
 @pytest.fixture
 def client(liar: Liar, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     for module in ("writes", "multipart", "copies"):
-        monkeypatch.setattr(f"runner.store.{module}.new_token", lambda: "ours")
+        monkeypatch.setattr(f"runner.store.{module}.new_token", lambda *_: "ours")
     client = Client("buck", Credentials("k", "s", endpoint_url=liar.url), pair=make_pair("buck"), patience=QUICK)
     yield client
     client.close()

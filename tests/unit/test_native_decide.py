@@ -8,6 +8,7 @@ from runner.config.settings import Mode
 from runner.engine.native.decide import Action, Decision, Rules, decide, is_archived
 from runner.engine.native.equality import link_sha256
 from runner.engine.native.facts import UNKNOWN, Base, Kind, Local, LocalSide, Remote, RemoteSide
+from runner.engine.native.rules import UPLOAD_OVER_OWN
 from tests.unit.native_samples import (
     BASE,
     EDITED,
@@ -263,3 +264,22 @@ def test_decide_of_links_compares_targets() -> None:
     here = LOCAL._replace(kind=Kind.LINK, target="t.txt", ctime_ns=1)
     assert shown(decide(base, here, REMOTE, rules())) == "record"
     assert shown(decide(base, here._replace(target="u.txt"), REMOTE, rules())) == "upload"
+
+
+@pytest.mark.parametrize("policy", ["keep-both", "newest", "local", "remote"])
+@pytest.mark.parametrize(("base", "size"), [(BASE, 7), (None, 7), (BASE, 5)])
+def test_decide_of_an_own_upload_that_memory_missed_is_no_conflict(policy: Any, base: Base | None, size: int) -> None:
+    asked = rules(conflict=policy, lost_sessions=frozenset({"mine"}))
+    there = REWRITTEN._replace(size=size)
+    here = EDITED._replace(size=6)
+    assert shown(decide(base, here, there, asked)) == "look-remote"
+    mine = looked(there)._replace(session="mine")
+    assert decide(base, here, mine, asked) == UPLOAD_OVER_OWN
+    foreign = mine._replace(session="theirs")
+    assert decide(base, here, foreign, asked) == decide(base, here, foreign, rules(conflict=policy))
+    assert decide(base, here, foreign, asked) != UPLOAD_OVER_OWN
+
+
+def test_decide_of_an_own_upload_whose_file_was_deleted_since_deletes_nothing() -> None:
+    mine = looked(LONGER)._replace(session="mine")
+    assert shown(decide(BASE, None, mine, rules(lost_sessions=frozenset({"mine"})))) == "download"

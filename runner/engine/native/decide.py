@@ -34,6 +34,7 @@ from runner.engine.native.rules import (
     TABLES,
     UPLOAD_BACK,
     UPLOAD_OVER,
+    UPLOAD_OVER_OWN,
     WAIT_LOCAL,
     WAIT_REMOTE,
     Action,
@@ -212,6 +213,11 @@ def _meet(
 
 
 def _conflict(local: Local, remote: Remote, rules: Rules) -> Decision:
+    """No conflict: an object that this folder itself has sent, only that a kill came before memory was told of it."""
+    if rules.lost_sessions and not remote.looked:
+        return LOOK_REMOTE
+    if remote.session in rules.lost_sessions:
+        return UPLOAD_OVER_OWN
     if rules.conflict == "local":
         return UPLOAD_OVER
     if rules.conflict == "remote":

@@ -20,7 +20,7 @@ from runner.engine.endpoint import endpoint_may_be_elsewhere
 from runner.engine.failures import failed, sentence
 from runner.engine.interface import Difference, Engine, PlannedAction, ServiceUnavailableError, Surroundings, TrashItem
 from runner.engine.memory_file import MemoryCorruptError
-from runner.engine.native import plan_lines, reporting, trash_commands, verification
+from runner.engine.native import plan_lines, reporting, sessions, trash_commands, verification
 from runner.engine.native.account import Account
 from runner.engine.native.decide import Rules
 from runner.engine.native.grounds import Grounds
@@ -43,6 +43,7 @@ from runner.model.passes import WHOLE, Halt, Outcome, PassReport, Requests, Scop
 from runner.model.problem import Problem
 from runner.store.capabilities import Capabilities
 from runner.store.errors import CredentialsRejectedError, StoppedError, StoreError
+from runner.store.write_token import new_session
 
 _REFUSED_SECONDS = 86400.0
 
@@ -73,6 +74,7 @@ class NativeEngine:
         self._server = server or Server(surroundings)
         self._grounds = Grounds(self._pair, self._proof)
         self._pool = pool
+        self._session = new_session()
         self._refused_tried_at: float | None = None
 
     def run_pass(self, trigger: Trigger, work: Work = WHOLE) -> PassReport:
@@ -166,6 +168,7 @@ class NativeEngine:
         account.problems = ProblemLog(counted_once(seen.connection, "scratch"))
         try:
             ending = self._ending(memory, seen, account, work, first=first)
+            self._settle_session(memory, ending, work)
         finally:
             seen.close()
         return reporting.report(account, work.scope, _less(self._server.requests, before), ending)
@@ -184,6 +187,13 @@ class NativeEngine:
             return failed(error)
         except (StoreError, UserError, PassFailedError, ServiceUnavailableError, OSError) as error:
             return failed(error)
+
+    def _settle_session(self, memory: Memory, ending: PassReport, work: Work) -> None:
+        """What a pass sent before it failed may have no row: whoever finds it knows it by its session."""
+        if ending.outcome is Outcome.DONE and work.scope is Scope.FULL:
+            sessions.end_others(memory, self._session)
+        elif ending.outcome in {Outcome.FAILED, Outcome.STOPPED}:
+            self._session = new_session()
 
     def _done(self, one: Reconciliation, work: Work, *, first: bool) -> PassReport:
         account, memory = one.account, one.memory
@@ -212,6 +222,7 @@ class NativeEngine:
         store = self._server.client()
         capabilities = self._capabilities(memory, read_only=read_only)
         store.capabilities = capabilities
+        store.session = self._session
         rules = Rules(
             mode=pair.mode,
             delete=pair.mode is Mode.TWO_WAY or pair.delete,
@@ -219,6 +230,7 @@ class NativeEngine:
             first_pass=pair.first_pass,
             first=first,
             permissions=pair.permissions,
+            lost_sessions=sessions.lost(memory, self._session),
         )
         reader = Reader(tree, pair, surroundings.wall_clock)
         keeper: list[remote_trash.Keeper] = []

@@ -47,6 +47,7 @@ class Remote(NamedTuple):
     storage_class: as listed; the x-amz-archive-status of an INTELLIGENT_TIERING object where a look saw one. restored:
     a look saw that an archived object can be read for now (x-amz-restore: ongoing-request="false").
     md5_etag: a look saw that a plain ETag of this object is the MD5 of its content (`equality.etag_is_md5`).
+    session: of the runner that wrote it, as a look saw it; "" where none says so (`store.write_token`).
     """
 
     kind: Kind
@@ -61,6 +62,7 @@ class Remote(NamedTuple):
     sha256: str = ""
     restored: bool = False
     md5_etag: bool = False
+    session: str = ""
 
 
 class Base(NamedTuple):

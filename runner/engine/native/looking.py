@@ -20,6 +20,7 @@ from runner.store import metadata as dialects
 from runner.store.door import ObjectStore
 from runner.store.errors import NoSuchKeyError, PreconditionFailedError
 from runner.store.listing import ObjectInfo
+from runner.store.write_token import session_of
 
 LINK_BYTES = 4096  # PATH_MAX: no link's target is longer
 _MAX_LOOKS = 8
@@ -117,6 +118,7 @@ def looked(remote: Remote, info: ObjectInfo) -> Remote:
         mtime_ns=found.mtime_ns,
         sha256=found.sha256 or _stored_checksum(info),
         md5_etag=etag_is_md5(info.headers),
+        session=session_of(found.token, remote.key),
         restored='ongoing-request="false"' in headers.get("x-amz-restore", ""),
     )
 

@@ -11,7 +11,7 @@ from itertools import islice
 
 from runner.config.settings import Mode
 from runner.engine import approval, brakes
-from runner.engine.native import reporting
+from runner.engine.native import reporting, sessions
 from runner.engine.native.account import Account, is_permanent
 from runner.engine.native.acting import Feed, run_phase, transfer_order
 from runner.engine.native.decide import Action, Decision
@@ -209,6 +209,8 @@ class Reconciliation:
         self._bytes_total = counts.get(Phase.TRANSFERS, (0, 0))[1]
         width = self.shop.pair.concurrency
         self._progress("transferring", 0)
+        if counts and self.shop.pair.mode is Mode.TWO_WAY:
+            sessions.begin(self.memory, self.shop.store.session)
         for phase in Phase:
             if phase not in counts:
                 continue

@@ -15,7 +15,10 @@ from runner.model.problem import Side
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a pair's settings say. delete: True in two-way. first: this folder's first pass, which deletes nothing."""
+    """What a pair's settings say. delete: True in two-way. first: this folder's first pass, which deletes nothing.
+
+    lost_sessions: of this very folder's runs that ended without telling memory of all that they had uploaded.
+    """
 
     mode: Mode
     delete: bool
@@ -23,6 +26,7 @@ class Rules:
     first_pass: Literal["union", "bucket", "folder"] = "union"  # noqa: S105
     first: bool = False
     permissions: bool = True
+    lost_sessions: frozenset[str] = frozenset()
 
 
 class Action(StrEnum):
@@ -99,6 +103,7 @@ DELETE_REMOTE = Decision(Action.DELETE_REMOTE, "deleted here")
 DELETE_LOCAL = Decision(Action.DELETE_LOCAL, "deleted there")
 DELETE_REMOTE_UNSEEN = Decision(Action.DELETE_REMOTE, "not in the folder", loser=Side.REMOTE)
 DELETE_LOCAL_UNSEEN = Decision(Action.DELETE_LOCAL, "not in the bucket", loser=Side.LOCAL)
+UPLOAD_OVER_OWN = Decision(Action.UPLOAD, "changed since this folder's own upload, which a kill cut", loser=Side.REMOTE)
 KEEP_BOTH = Decision(Action.KEEP_BOTH, "changed on both sides", loser=Side.LOCAL)
 KEEP_BOTH_NEWER_HERE = Decision(Action.KEEP_BOTH, "changed on both sides, newer here", loser=Side.REMOTE)
 SET_LOCAL_MODE = Decision(Action.SET_LOCAL_MODE, "its mode differs in the bucket")
