@@ -29,6 +29,9 @@ from tests.unit.native_samples import (
 
 PUSH, PULL, TWO_WAY = Mode.PUSH, Mode.PULL, Mode.TWO_WAY
 
+LINK_BASE = BASE._replace(kind=Kind.LINK, mode=0, sha256=link_sha256("t.txt"))
+LINK_HERE = LOCAL._replace(kind=Kind.LINK, target="t.txt", mode=0o120777)
+
 
 def rules(mode: Mode = TWO_WAY, *, delete: bool | None = None, **more: Any) -> Rules:
     return Rules(mode, delete=mode is TWO_WAY if delete is None else delete, **more)
@@ -89,6 +92,15 @@ CASES: dict[str, Case] = {  # base, here, there; then two-way, push without and 
     "written again, deleted here": (BASE, None, looked(MOVED), "delete-remote", "nothing", "download"),
     "time was not told": (BASE._replace(modified=0.0), LOCAL, REMOTE, "record", "record", "record"),
     "time in milliseconds": (BASE, LOCAL, REMOTE._replace(modified=200.123), "record", "record", "record"),
+    "time in milliseconds, then in seconds": (BASE._replace(modified=200.123), LOCAL, REMOTE, *["record"] * 3),
+    "another millisecond": (
+        BASE._replace(modified=200.123),
+        LOCAL,
+        REMOTE._replace(modified=200.456),
+        *["look-remote"] * 3,
+    ),
+    "a time soon after 1970": (BASE._replace(modified=1.0), LOCAL, REMOTE, *["look-remote"] * 3),
+    "a known link": (LINK_BASE, LINK_HERE, REMOTE, *["nothing"] * 3),
     "here unknown": (BASE, UNKNOWN, None, "wait", "wait", "wait"),
     "there unknown": (BASE, None, UNKNOWN, "wait", "wait", "wait"),
     "a link where a file was": (
@@ -196,6 +208,9 @@ def test_decide_of_an_interrupted_first_pass_makes_a_union(local: LocalSide, rem
         ("newest", looked(LONGER, modified=100.0), "keep-both loser=remote"),
         ("newest", looked(LONGER, modified=101.0), "keep-both loser=local"),
         ("newest", looked(LONGER, modified=0.0), "keep-both loser=local"),
+        ("newest", looked(LONGER, modified=1.0), "keep-both loser=remote"),
+        ("newest", looked(LONGER, mtime_ns=0), "keep-both loser=local"),  # unknown: by LastModified
+        ("newest", looked(LONGER, mtime_ns=1), "keep-both loser=remote"),
     ],
 )
 def test_decide_of_a_conflict_follows_the_policy(policy: Any, remote: Remote, expected: str) -> None:
@@ -203,8 +218,16 @@ def test_decide_of_a_conflict_follows_the_policy(policy: Any, remote: Remote, ex
         assert shown(decide(base, GROWN, remote, rules(conflict=policy))) == expected
 
 
-def test_decide_newest_with_an_unknown_time_here_falls_back_to_keep_both() -> None:
-    decision = decide(BASE, GROWN._replace(mtime_ns=0), looked(LONGER), rules(conflict="newest"))
+@pytest.mark.parametrize("mtime_ns", [0, -1, -SECOND])
+@pytest.mark.parametrize("there", [looked(LONGER), looked(LONGER, modified=0.0), looked(LONGER, mtime_ns=1)])
+def test_decide_newest_with_an_unknown_time_here_falls_back_to_keep_both(mtime_ns: int, there: Remote) -> None:
+    decision = decide(BASE, GROWN._replace(mtime_ns=mtime_ns), there, rules(conflict="newest"))
+    assert shown(decision) == "keep-both loser=local"
+
+
+def test_decide_newest_within_the_second_of_last_modified_is_a_tie() -> None:
+    here = GROWN._replace(mtime_ns=101 * SECOND + SECOND // 2)
+    decision = decide(BASE, here, looked(LONGER, modified=101.0), rules(conflict="newest"))
     assert shown(decision) == "keep-both loser=local"
 
 
@@ -260,10 +283,9 @@ def test_decide_of_a_class_that_can_be_read_at_once_downloads(storage_class: str
 
 
 def test_decide_of_links_compares_targets() -> None:
-    base = BASE._replace(kind=Kind.LINK, mode=0, sha256=link_sha256("t.txt"))
-    here = LOCAL._replace(kind=Kind.LINK, target="t.txt", ctime_ns=1)
-    assert shown(decide(base, here, REMOTE, rules())) == "record"
-    assert shown(decide(base, here._replace(target="u.txt"), REMOTE, rules())) == "upload"
+    here = LINK_HERE._replace(ctime_ns=1)
+    assert shown(decide(LINK_BASE, here, REMOTE, rules())) == "record"
+    assert shown(decide(LINK_BASE, here._replace(target="u.txt"), REMOTE, rules())) == "upload"
 
 
 @pytest.mark.parametrize("policy", ["keep-both", "newest", "local", "remote"])

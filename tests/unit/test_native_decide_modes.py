@@ -8,9 +8,11 @@ from runner.config.settings import Mode
 from runner.engine.native.decide import Decision, Rules, decide
 from tests.unit.native_samples import (
     BASE,
+    EDITED,
     LOCAL,
     MOVED,
     REMOTE,
+    REWRITTEN,
     SECOND,
     A,
     looked,
@@ -68,3 +70,15 @@ def test_decide_of_an_object_without_a_mode_takes_a_mode_that_was_changed_here()
     here = LOCAL._replace(mode=0o100755, ctime_ns=300 * SECOND, sha256=A)
     assert shown(decide(BASE, here, looked(MOVED), rules())) == "set-remote-mode"
     assert shown(decide(BASE, here, looked(MOVED), rules(PULL))) == "record"
+
+
+def test_decide_of_equal_changes_on_both_sides_keeps_the_mode_that_was_changed_here() -> None:
+    here = EDITED._replace(mode=0o100755)
+    assert shown(decide(BASE, here, looked(REWRITTEN, mode=0o644), rules(), equal=True)) == "set-remote-mode"
+    assert shown(decide(None, here, looked(REWRITTEN, mode=0o644), rules(), equal=True)) == "set-local-mode"
+
+
+def test_decide_of_a_mode_that_nobody_carries_is_recorded_once_or_never() -> None:
+    here = LOCAL._replace(mode=0o100600)  # with the stamps that memory knows
+    assert shown(decide(BASE, here, looked(REMOTE), rules(PULL))) == "record"
+    assert shown(decide(BASE, here, REMOTE, rules(permissions=False))) == "nothing"

@@ -29,7 +29,23 @@ def test_stopping_flushes_while_the_budget_lasts() -> None:
     assert stopping.step(1.0, running=False, cut=False, flush_at=1.0) is Step.FLUSH
     assert stopping.step(1.0, running=False, cut=False, flush_at=2.0) is Step.WAIT
     assert stopping.step(1.0, running=False, cut=False, flush_at=23.0) is Step.ANSWER
+    assert stopping.step(22.0, running=False, cut=False, flush_at=22.0) is Step.ANSWER
     assert stopping.step(22.5, running=False, cut=False, flush_at=22.5) is Step.ANSWER
+
+
+def test_stopping_answers_when_no_flush_makes_sense() -> None:
+    stopping = Stopping.begin(0.0, 25.0, flush=True)
+    assert stopping.step(1.0, running=False, cut=False, flush_at=None) is Step.ANSWER
+
+
+@pytest.mark.parametrize(
+    ("timeout", "cut_at", "answer_at"), [(25.0, 22.0, 24.5), (4.0, 2.0, 3.5), (0.8, 0.4, 0.4), (-1.0, 0.0, 0.0)]
+)
+def test_stopping_keeps_the_end_of_any_budget_and_half_of_a_small_one(
+    timeout: float, cut_at: float, answer_at: float
+) -> None:
+    stopping = Stopping.begin(0.0, timeout, flush=True)
+    assert (stopping.cut_at, stopping.answer_at) == pytest.approx((cut_at, answer_at))
 
 
 @pytest.mark.parametrize("timeout", [0.0, 0.2, 1.0, 2.0, 5.0, 25.0])
@@ -42,13 +58,15 @@ def test_stopping_second_stop_only_hastens() -> None:
     first = Stopping.begin(0.0, 25.0, flush=True)
     both = first.hastened(Stopping.begin(5.0, 60.0, flush=True))
     assert (both.cut_at, both.answer_at, both.flush) == (22.0, 24.5, True)
-    assert first.hastened(Stopping.begin(5.0, 2.0, flush=False)).cut_at == 5.0
+    sooner = first.hastened(Stopping.begin(5.0, 2.0, flush=False))
+    assert (sooner.cut_at, sooner.answer_at, sooner.flush) == (5.0, 6.5, False)
 
 
 def test_stopping_next_at_is_never_in_the_past() -> None:
     stopping = Stopping.begin(0.0, 25.0, flush=True)
     assert stopping.next_at(1.0, None) == 22.0
     assert stopping.next_at(1.0, 4.0) == 4.0
+    assert stopping.next_at(22.0, None) == 24.5, "asked again at once, for ever"
     assert stopping.next_at(23.0, 4.0) == 24.5
     assert stopping.next_at(30.0, None) == 30.0
 
@@ -67,6 +85,7 @@ def test_stopping_next_at_is_never_in_the_past() -> None:
         (Leftover(FAILED, pending=True, all_seen=True, flushes=1, retry_at=9.0), 9.0),
         (Leftover(FAILED, pending=True, all_seen=True, flushes=1), None),
         (Leftover(PassReport(Outcome.HALTED), pending=True, all_seen=True, flushes=1), None),
+        (Leftover(PassReport(Outcome.STOPPED), pending=True, all_seen=True, flushes=1, retry_at=9.0), None),
     ],
 )
 def test_leftover_flush_only_where_it_can_help(leftover: Leftover, flush_at: float | None) -> None:

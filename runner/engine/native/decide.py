@@ -30,7 +30,6 @@ from runner.engine.native.rules import (
     RECORD,
     SET_LOCAL_MODE,
     SET_REMOTE_MODE,
-    SETTLE,
     TABLES,
     UPLOAD_BACK,
     UPLOAD_OVER,
@@ -113,13 +112,15 @@ def _decide_layer(
         return here
     if isinstance(there, Decision):
         return there
-    rule = TABLES[rules.mode].get((here, there), SETTLE)
+    if here is Change.SAME and there is Change.SAME:
+        assert local is not None
+        assert remote is not None
+        return _settle(base, local, remote, rules)
+    rule = TABLES[rules.mode][here, there]
     if isinstance(rule, Decision):
         return rule if _may(rule, rules) else _without_deletion(rule, rules)
     assert local is not None
     assert remote is not None
-    if here is Change.SAME and there is Change.SAME:
-        return _settle(base, local, remote, rules)
     return _meet(rule, base, local, remote, rules, equal=equal)
 
 
@@ -196,7 +197,7 @@ def _meet(
 ) -> Decision:
     """Both sides have content, and memory cannot say that it is equal."""
     if local.kind is Kind.FOLDER:
-        return _settle(base, local, remote, rules)
+        return RECORD  # new on both sides; memory would have called both the same
     if local.size == remote.size:
         if not remote.looked:
             return LOOK_REMOTE  # a link's object cannot be told from a file by its ETag and size
@@ -231,8 +232,6 @@ def _conflict(local: Local, remote: Remote, rules: Rules) -> Decision:
 
 def _is_newer_here(local: Local, remote: Remote) -> bool:
     """By mtime; by LastModified (whole seconds) where the object carries none. Unknown times and ties: False."""
-    if local.mtime_ns <= 0:
-        return False
     if remote.mtime_ns is not None and remote.mtime_ns > 0:
         return local.mtime_ns > remote.mtime_ns
     return remote.modified > 0 and local.mtime_ns // 1_000_000_000 > int(remote.modified)

@@ -109,9 +109,8 @@ KEEP_BOTH_NEWER_HERE = Decision(Action.KEEP_BOTH, "changed on both sides, newer 
 SET_LOCAL_MODE = Decision(Action.SET_LOCAL_MODE, "its mode differs in the bucket")
 SET_REMOTE_MODE = Decision(Action.SET_REMOTE_MODE, "its mode was changed here")
 
-SETTLE = Meeting(None)
-
-# (here, there) -> what follows. A deletion stands for "carry it over"; `_without_deletion` says what happens otherwise.
+# (here, there) -> what follows; SAME on both sides needs no rule. A deletion stands for "carry it over";
+# `_without_deletion` says what happens otherwise.
 TWO_WAY: Mapping[tuple[Change, Change], Rule] = {
     (Change.NEW, Change.NONE): UPLOAD_NEW,
     (Change.NONE, Change.NEW): DOWNLOAD_NEW,
