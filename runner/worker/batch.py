@@ -47,10 +47,12 @@ class Batch:
         self.first_at = now if self.first_at is None else self.first_at
         self.last_at = now
 
-    def taken(self) -> "Batch":
-        """What was gathered; this one is empty afterwards."""
-        taken = Batch(self.paths, self.unnamed, self.first_at, self.last_at, self.pace)
-        self.paths, self.unnamed, self.first_at, self.last_at = set(), False, None, None
+    def taken(self, *, unnamed: bool = True) -> "Batch":
+        """What was gathered; this one is empty afterwards. Without `unnamed` a change that has no name stays here."""
+        taken = Batch(self.paths, self.unnamed and unnamed, self.first_at, self.last_at, self.pace)
+        self.paths, self.unnamed = set(), self.unnamed and not unnamed
+        if not self.unnamed:
+            self.first_at = self.last_at = None
         return taken
 
     def put_back(self, other: "Batch") -> None:

@@ -86,7 +86,7 @@ class LocalWork:
         deletions = wide and self.deletions
         if wide:
             self._deleted_first_at = self._deleted_last_at = None
-        return LocalShare(self.batch.taken(), deletions)
+        return LocalShare(self.batch.taken(unnamed=wide), deletions)  # only a scan finds what has no name
 
     def ended(self, share: LocalShare, scope: Scope, report: PassReport, now: float, seconds: float) -> None:
         """seconds: how long the pass took."""

@@ -273,30 +273,6 @@ def test_local_work_busy_file_that_changes_is_not_looked_at_twice() -> None:
     assert subject.is_empty
 
 
-@pytest.mark.parametrize(("now", "taken"), [(19.9, {"b"}), (20.0, {"a", "b"})])
-def test_local_work_busy_file_is_taken_from_its_time_on_and_not_before(now: float, taken: set[str]) -> None:
-    subject = LocalWork(native=True)
-    subject.again["a"] = 20.0
-    subject.batch.add({"b"}, 10.0)
-    assert subject.taken(Scope.PATHS, now).batch.paths == taken
-
-
-def test_local_work_busy_file_whose_pass_failed_stays_pending() -> None:
-    subject = LocalWork(native=True)
-    subject.again["a"] = 20.0
-    subject.ended(subject.taken(Scope.PATHS, 20.0), Scope.PATHS, FAILED, 20.1, 0.1)
-    assert subject.paths == {"a"}
-    assert not subject.is_empty
-
-
-@pytest.mark.parametrize(("after_seconds", "at"), [(0.2, 10.2), (2.0, 12.0), (-5.0, 10.0)])
-def test_local_work_busy_file_is_looked_at_again_when_the_pass_said(after_seconds: float, at: float) -> None:
-    subject = LocalWork(native=True)
-    busy = PassReport(Outcome.DONE_WITH_PROBLEMS, again=(Again("a", after_seconds),))
-    subject.ended(subject.taken(Scope.PATHS, 9.0), Scope.PATHS, busy, 10.0, 0.1)
-    assert subject.again == {"a": pytest.approx(at)}
-
-
 def test_what_an_event_says_is_gone_is_pending_until_a_listing() -> None:
     subject = native()
     subject.notified({"p/a"}, ("r1",), 10.0)
