@@ -65,7 +65,7 @@ class Reason(NamedTuple):
 class Triggers:
     """scheduled=False (one-shot): only requests."""
 
-    def __init__(self, pair: Pair, moment: Moment, random: Random, *, scheduled: bool = True) -> None:
+    def __init__(self, pair: Pair, moment: Moment, random: Random, *, scheduled: bool) -> None:
         self._random = random
         self.native = pair.engine is EngineName.NATIVE
         self.local = LocalWork(self.native)
