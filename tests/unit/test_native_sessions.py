@@ -35,7 +35,8 @@ def test_session_is_lost_for_the_ones_after_it_until_all_was_looked_at(memory: M
     assert sessions.lost(memory, "four") == frozenset()
 
 
-def test_of_many_sessions_the_last_eight_are_known(memory: Memory) -> None:
+def test_of_many_sessions_the_last_ones_are_known(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "_MOST", 8)
     for number in (*range(10), 9):
         sessions.begin(memory, f"s{number}")
     assert sessions.lost(memory, "") == {f"s{number}" for number in range(2, 10)}
@@ -46,6 +47,8 @@ def test_session_of_another_boot_is_nobodys(memory: Memory, boot: list[str], aft
     sessions.begin(memory, "one")
     boot[0] = after
     assert sessions.lost(memory, "two") == frozenset()
+    sessions.begin(memory, "two")
+    assert sessions.lost(memory, "three") == ({"two"} if after else frozenset())
 
 
 def test_boot_id_is_the_same_twice_and_empty_where_it_cannot_be_read(

@@ -10,8 +10,8 @@ from runner.engine.native.memory import Memory
 
 # "Generated once, is constant for the duration of the boot": Documentation/admin-guide/sysctl/kernel.rst (random)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_KNOWN = "sessions"
-_MOST = 8  # of a worker that is killed again and again: older ones are not asked about
+_KEY = "sessions"  # of memory: the boot id, then the sessions, oldest first
+_MOST = 256  # of a worker that is killed again and again: older ones are not asked about
 
 
 def boot_id() -> str:
@@ -24,25 +24,29 @@ def boot_id() -> str:
 
 def lost(memory: Memory, session: str) -> frozenset[str]:
     """All but this one."""
-    boot = boot_id()
-    found = (entry.partition("@") for entry in _known(memory))
-    return frozenset(name for name, _at, where in found if boot and where == boot and name != session)
+    return frozenset(_known(memory)) - {session}
 
 
 def begin(memory: Memory, session: str) -> None:
     """Before its first upload."""
-    known, entry = _known(memory), f"{session}@{boot_id()}"
-    if entry not in known:
-        memory.set_meta(_KNOWN, " ".join((*known, entry)[-_MOST:]))
+    known = _known(memory)
+    if session not in known:
+        _remember(memory, [*known, session][-_MOST:])
 
 
 def end_others(memory: Memory, session: str) -> None:
     """Every path was looked at since: what they uploaded has its row."""
     known = _known(memory)
-    left = [entry for entry in known if entry.startswith(f"{session}@")]
+    left = [name for name in known if name == session]
     if len(left) < len(known):
-        memory.set_meta(_KNOWN, " ".join(left))
+        _remember(memory, left)
 
 
-def _known(memory: Memory) -> tuple[str, ...]:
-    return tuple((memory.meta(_KNOWN) or "").split())
+def _known(memory: Memory) -> list[str]:
+    """Of this boot."""
+    boot, *names = (memory.meta(_KEY) or "").split() or [""]
+    return names if boot and boot == boot_id() else []
+
+
+def _remember(memory: Memory, names: list[str]) -> None:
+    memory.set_meta(_KEY, " ".join([boot_id(), *names]))
