@@ -121,10 +121,18 @@ def test_adaptive_interval_is_not_told_of_small_passes() -> None:
     assert subject.next_at(at(11.0)) == 90.0
 
 
-@pytest.mark.parametrize("field", ["uploaded", "downloaded", "deleted_local", "deleted_remote"])
-def test_adaptive_interval_takes_any_transfer_or_deletion_for_a_change(field: str) -> None:
+@pytest.mark.parametrize(
+    "report",
+    [
+        PassReport(Outcome.DONE, uploaded=1),
+        PassReport(Outcome.DONE, downloaded=1),
+        PassReport(Outcome.DONE, deleted_local=1),
+        PassReport(Outcome.DONE, deleted_remote=1),
+    ],
+)
+def test_adaptive_interval_takes_any_transfer_or_deletion_for_a_change(report: PassReport) -> None:
     subject = triggers(every=ADAPTIVE)
-    run(subject, 0.0, PassReport(Outcome.DONE, **{field: 1}))
+    run(subject, 0.0, report)
     assert subject.next_at(at(1.0)) == 60.0
 
 
