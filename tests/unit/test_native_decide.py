@@ -311,6 +311,15 @@ def test_decide_of_an_own_upload_that_memory_missed_is_no_conflict(policy: Any, 
     assert decide(base, here, foreign, asked) != UPLOAD_OVER_OWN
 
 
+def test_decide_of_a_file_that_was_put_back_after_its_own_upload_keeps_what_is_here_now() -> None:
+    asked = rules(lost_sessions=frozenset({"mine"}))
+    mine = looked(LONGER)._replace(session="mine")
+    back = TOUCHED._replace(sha256=A)  # the content of memory's row again
+    assert decide(BASE, back, mine, asked) == UPLOAD_OVER_OWN
+    assert shown(decide(BASE, LOCAL, mine, asked)) == "download"  # nobody touched it: a folder that was set back, say
+    assert shown(decide(BASE, back, mine._replace(session="theirs"), asked)) == "download"
+
+
 def test_decide_of_an_own_upload_whose_file_was_deleted_since_deletes_nothing() -> None:
     mine = looked(LONGER)._replace(session="mine")
     assert shown(decide(BASE, None, mine, rules(lost_sessions=frozenset({"mine"})))) == "download"

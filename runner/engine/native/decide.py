@@ -206,6 +206,12 @@ def _meet(
                 return COMPARE
             if equal:
                 return _settle(base, local, remote, rules)
+    if rules.lost_sessions and (base is None or base.racy or not _has_stamps(base, local)):
+        # What this folder itself has sent, only that a kill came before memory was told of it, is the file's past.
+        if not remote.looked:
+            return LOOK_REMOTE
+        if remote.session in rules.lost_sessions:
+            return UPLOAD_OVER_OWN
     if rule.otherwise is not None:
         return rule.otherwise
     if base is None and rules.first and rules.first_pass != "union":  # noqa: S105
@@ -214,11 +220,6 @@ def _meet(
 
 
 def _conflict(local: Local, remote: Remote, rules: Rules) -> Decision:
-    """No conflict: an object that this folder itself has sent, only that a kill came before memory was told of it."""
-    if rules.lost_sessions and not remote.looked:
-        return LOOK_REMOTE
-    if remote.session in rules.lost_sessions:
-        return UPLOAD_OVER_OWN
     if rules.conflict == "local":
         return UPLOAD_OVER
     if rules.conflict == "remote":

@@ -230,7 +230,7 @@ class NativeEngine:
             first_pass=pair.first_pass,
             first=first,
             permissions=pair.permissions,
-            lost_sessions=sessions.lost(memory, self._session),
+            lost_sessions=sessions.lost(memory, self._session) if pair.mode is Mode.TWO_WAY else frozenset(),
         )
         reader = Reader(tree, pair, surroundings.wall_clock)
         keeper: list[remote_trash.Keeper] = []
