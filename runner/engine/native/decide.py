@@ -206,17 +206,23 @@ def _meet(
                 return COMPARE
             if equal:
                 return _settle(base, local, remote, rules)
-    if rules.lost_sessions and (base is None or base.racy or not _has_stamps(base, local)):
-        # What this folder itself has sent, only that a kill came before memory was told of it, is the file's past.
-        if not remote.looked:
-            return LOOK_REMOTE
-        if remote.session in rules.lost_sessions:
-            return UPLOAD_OVER_OWN
+    own = _own(base, local, remote, rules) if rules.lost_sessions else None
+    if own is not None:
+        return own
     if rule.otherwise is not None:
         return rule.otherwise
     if base is None and rules.first and rules.first_pass != "union":  # noqa: S105
         return DOWNLOAD_OVER if rules.first_pass == "bucket" else UPLOAD_OVER  # noqa: S105
     return _conflict(local, remote, rules)
+
+
+def _own(base: Base | None, local: Local, remote: Remote, rules: Rules) -> Decision | None:
+    """What this folder itself has sent, only that a kill came before memory was told of it, is the file's past."""
+    if base is not None and not base.racy and _has_stamps(base, local):
+        return None  # nobody touched the file since: it has been set back, with the folder
+    if not remote.looked:
+        return LOOK_REMOTE
+    return UPLOAD_OVER_OWN if remote.session in rules.lost_sessions else None
 
 
 def _conflict(local: Local, remote: Remote, rules: Rules) -> Decision:
