@@ -46,6 +46,10 @@ def multipart_etag(data: bytes, part_size: int) -> str:
         (100, 2, [64, 50]),
         (1000, 8, [128, 125]),
         (100_000, 6250, [16]),  # s3transfer doubles 8 MiB until 10,000 parts suffice
+        (80_000, 10_000, [8]),  # as many parts as there may be
+        (40_000, 20, [2048, 2000]),
+        (78_000, 20, [4096, 3900]),
+        (160_000, 20, [8000]),  # 8192 MiB: more than a part may be
         (60_000, 8572, [7]),
         (200_000, 9524, [21]),  # rclone: as many whole MiB as 10,000 parts need
         (100, 101, []),
@@ -53,6 +57,11 @@ def multipart_etag(data: bytes, part_size: int) -> str:
 )
 def test_part_sizes_that_fit_are_the_usual_ones(size_mib: int, parts: int, expected: list[int]) -> None:
     assert [each // MIB for each in part_sizes(size_mib * MIB, parts)] == expected
+
+
+@pytest.mark.parametrize(("size", "expected"), [(0, (1,)), (1, (1,)), (7, (7,))])
+def test_part_sizes_of_one_part_is_the_size_of_the_file(size: int, expected: tuple[int, ...]) -> None:
+    assert part_sizes(size, 1) == expected
 
 
 @pytest.mark.parametrize(("size", "parts"), [(5, 0), (5, 10_001), (-1, 1), (0, 2)])
@@ -90,6 +99,10 @@ def test_etag_of_a_multipart_upload_is_recomputed_in_one_read(size: int, part_si
 )
 def test_etag_tells_only_what_it_can(etag: str, md5_etags: bool, expected: bool | None) -> None:
     assert etag_tells(etag, 5, digested(b"hello"), md5_etags=md5_etags) is expected
+
+
+def test_etag_is_not_taken_for_an_md5_unless_that_is_said() -> None:
+    assert etag_tells(EMPTY_MD5, 5, digested(b"hello")) is None
 
 
 def test_etag_with_another_size_is_another_content() -> None:
@@ -143,3 +156,4 @@ def test_contents_tell_by_etag_before_metadata(
 
 def test_link_sha256_is_that_of_the_objects_body() -> None:
     assert link_sha256("hello") == hashlib.sha256(b"hello").hexdigest()
+    assert link_sha256("caf\udce9") == hashlib.sha256(b"caf\xe9").hexdigest()  # a name in Latin-1

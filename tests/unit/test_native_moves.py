@@ -31,6 +31,8 @@ def paired(vanished: list[Row], appeared: list[Row]) -> set[tuple[str, str]]:
         (["x:a/one", "x:b/two"], ["x:b/three", "x:a/four"], {("a/one", "a/four"), ("b/two", "b/three")}),
         (["x:a/one", "x:b/two"], ["x:c/two", "x:d/new"], {("b/two", "c/two"), ("a/one", "d/new")}),
         (["x:a/q/one"], ["x:a/p/two", "x:a/q/three"], {("a/q/one", "a/q/three")}),
+        (["x:a/b/one", "x:a/b/two"], ["x:c/d/two"], {("a/b/two", "c/d/two")}),
+        (["0f:a", "Zf:b"], ["0f:c", "Zf:d"], {("a", "c"), ("b", "d")}),
         (["a:1", "c:3", "e:5"], ["b:2", "c:4", "f:6"], {("3", "4")}),
     ],
 )
@@ -52,7 +54,7 @@ def test_moves_hand_back_the_callers_numbers() -> None:
 
 
 def test_moves_of_rows_out_of_order_are_refused() -> None:
-    with pytest.raises(ValueError, match="not sorted"):
+    with pytest.raises(ValueError, match=r"^rows are not sorted by content$"):
         list(moves(rows("x:a")[::-1] + rows("a:b"), rows("x:c", "y:d")))
 
 
