@@ -8,6 +8,8 @@ from runner.engine.brakes import Brake, Deletions, Plan, judge, judge_both, toke
 HALF = Share(share=0.5)
 ALL = Share(share=1.0)
 
+NONE = Deletions(0, 20, 20)
+
 
 def name(brake: Brake | None) -> str:
     return brake.name if brake else ""
@@ -115,6 +117,19 @@ def test_judge_both_of_an_emptied_side_names_it(
     in_folder = Deletions(here[0], 10, here[1], "emptied-listing")
     in_bucket = Deletions(there[0], 10, there[1])
     assert name(judge_both(Plan(in_folder, in_bucket, 0, 10), max_delete, None)) == expected
+
+
+def test_judge_without_limits_never_brakes() -> None:
+    everything = Share(share=1.0)
+    assert judge(Deletions(30, 10, 5), everything) is None
+    for emptied in (Plan(NONE, Deletions(20, 20, 0), 0, 20), Plan(Deletions(20, 20, 0), NONE, 0, 20)):
+        assert judge_both(emptied, everything, everything) is None
+
+
+def test_judge_of_an_emptied_folder_without_a_marker_says_why() -> None:
+    brake = judge(Deletions(1, 1, 0, unmarked=True), 10)
+    assert brake is not None
+    assert brake.reason == "the folder is empty, and read-only: no marker in it can prove that it is the same"
 
 
 def test_judge_both_of_a_small_memory_never_takes_an_emptied_side_for_a_fault() -> None:

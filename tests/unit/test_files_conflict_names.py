@@ -21,6 +21,7 @@ def name(path: str, host: str = "h", *, taken: tuple[str, ...] = ()) -> str:
         ("noext", "noext.conflict-20270115T080000Z-h"),
         (".bashrc", ".bashrc.conflict-20270115T080000Z-h"),
         ("a.tar.gz", "a.tar.conflict-20270115T080000Z-h.gz"),
+        ("X.txt", "X.conflict-20270115T080000Z-h.txt"),
         ("ends.", "ends..conflict-20270115T080000Z-h"),
         ("..x", "..x.conflict-20270115T080000Z-h"),
         ("d.d/noext", "d.d/noext.conflict-20270115T080000Z-h"),
@@ -29,6 +30,11 @@ def name(path: str, host: str = "h", *, taken: tuple[str, ...] = ()) -> str:
 def test_conflict_name_of_a_path_keeps_folder_and_extension(path: str, expected: str) -> None:
     assert name(path) == expected
     assert is_conflict_copy(expected) == path
+
+
+def test_conflict_copy_of_a_name_without_a_beginning_is_none() -> None:
+    assert is_conflict_copy("d/.conflict-20270115T080000Z-h") is None
+    assert is_conflict_copy(".conflict-20270115T080000Z-h") is None
 
 
 def test_conflict_name_that_is_taken_is_numbered() -> None:
