@@ -7,7 +7,6 @@ from runner.engine.brakes import Brake, Deletions, Plan, judge, judge_both, toke
 
 HALF = Share(share=0.5)
 ALL = Share(share=1.0)
-
 NONE = Deletions(0, 20, 20)
 
 
@@ -120,10 +119,9 @@ def test_judge_both_of_an_emptied_side_names_it(
 
 
 def test_judge_without_limits_never_brakes() -> None:
-    everything = Share(share=1.0)
-    assert judge(Deletions(30, 10, 5), everything) is None
+    assert judge(Deletions(30, 10, 5), ALL) is None
     for emptied in (Plan(NONE, Deletions(20, 20, 0), 0, 20), Plan(Deletions(20, 20, 0), NONE, 0, 20)):
-        assert judge_both(emptied, everything, everything) is None
+        assert judge_both(emptied, ALL, ALL) is None
 
 
 def test_judge_of_an_emptied_folder_without_a_marker_says_why() -> None:

@@ -70,6 +70,25 @@ def test_of_small_passes_the_one_that_has_waited_longest_goes_first() -> None:
     assert take(subject, 12.0).work.scope is Scope.PATHS
 
 
+def test_approved_pass_says_so_and_small_ones_answer_no_request() -> None:
+    subject = native()
+    subject.request(Request("1"))
+    subject.approve()
+    assert [subject.flush(at(10.0), scope).requests for scope in (Scope.PATHS, Scope.LOCAL, Scope.KEYS)] == [()] * 3
+    order = take(subject, 11.0)
+    assert (order.trigger, order.requests) == (Trigger.APPROVED, (Request("1"),))
+
+
+def test_failed_whole_pass_stays_failed_over_small_ones_that_fail_and_then_go_through() -> None:
+    subject = native()
+    subject.approve()
+    run(subject, 10.0, PassReport(Outcome.FAILED))
+    subject.changed({"a"}, 11.0)
+    run(subject, 11.1, FAILED)
+    assert run(subject, 20.0).work.scope is Scope.PATHS
+    assert subject.failures == 2
+
+
 def test_a_stop_begins_with_nothing_to_wait_for() -> None:
     subject = triggers()
     run(subject, 0.0, FAILED)
