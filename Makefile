@@ -108,8 +108,7 @@ mutation: $(VENV)/.test-ready  ## mutants of the planner and the brakes, against
 	@test -x $(VENV)-mutation/bin/python || $(PYTHON) -m venv $(VENV)-mutation
 	@$(VENV)-mutation/bin/python -m pip install -qq --disable-pip-version-check -c requirements.lock -e '.[test,mutation]'
 	rm -rf mutants
-	$(VENV)-mutation/bin/python -m mutmut run
-	$(VENV)-mutation/bin/python -m mutmut results
+	$(VENV)-mutation/bin/python -m tests.mutation
 
 docs: $(VENV)/.test-ready  ## generated pages: docs/configuration.md, docs/status.svg
 	$(BIN)/python -m runner.config.reference > docs/configuration.md
@@ -121,3 +120,4 @@ lock: $(VENV)/.test-ready  ## write down the exact versions that this environmen
 clean:  ## what make made
 	@umount .container/store/overlay 2>/dev/null || true
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info .container
+	rm -rf $(VENV)-mutation mutants
