@@ -70,7 +70,8 @@ class Soak:
             wait_until(lambda: not self._differences(), "both sides equal", SETTLE_SECONDS)
             for number in range(PAIRS):
                 for name in (f"up{number}", f"down{number}"):
-                    self.runner.wait_for(name, SETTLE_SECONDS, health="in-sync")  # passes longer than `every` follow each other
+                    # not `waiting`: passes that take longer than `every` follow each other
+                    self.runner.wait_for(name, SETTLE_SECONDS, health="in-sync")
         except AssertionError as error:
             return [*self.left_over, *(f"not equal: {path}" for path in self._differences()), str(error)]
         family = self.runner.processes()
