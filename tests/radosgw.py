@@ -72,6 +72,9 @@ rgw_enable_usage_log = false
 rgw_enable_ops_log = false
 rgw_override_bucket_index_max_shards = 1
 rgw_dynamic_resharding = false
+# what is replaced or deleted is gone after seconds and not after hours: all of it is in memory
+rgw_gc_obj_min_wait = 10
+rgw_gc_processor_period = 10
 """
 
 

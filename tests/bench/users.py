@@ -20,7 +20,7 @@ from tests.bench.values import content_of, record
 FOLDERS = ("", "d0", "d1", "d1/sub", "d2")
 NAMES = 8
 SMALL = (0, 3, 200, 200, 5000, 300_000)
-SIZES = (*SMALL, 9_500_000)  # the last goes in parts
+SIZES = (*SMALL * 6, 9_500_000)  # the last goes in parts; more of them would fill a server that lives in memory
 
 
 class _User:
