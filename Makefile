@@ -27,7 +27,7 @@ tested = $(BIN)/python -m pytest $(1) $(PYTEST_ARGS) $(if $(AGAIN),|| { \
 # As a user has it: where this is set, every start of `runner` would compile all of it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-container lint format type layers unit integration e2e histories scenarios races oracle bench soak truth sabotage mutation docs clean lock
+.PHONY: help demo test test-container lint format type layers unit integration e2e histories scenarios races failpoints oracle bench soak truth sabotage mutation docs clean lock
 
 help:  ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -80,6 +80,10 @@ scenarios: $(VENV)/.test-ready  ## the scenarios and faults of the native engine
 
 races: $(VENV)/.test-ready  ## the folder's one door beside writers in tight loops: RACE_ROUNDS=1000
 	RACE_ROUNDS=$(RACE_ROUNDS) $(BIN)/python -m pytest tests/integration/test_files_tree_races.py $(PYTEST_ARGS)
+
+failpoints: $(VENV)/.test-ready  ## both engines and the supervisor killed before each of their steps, or refused it
+	FAILPOINTS=all $(BIN)/python -m pytest tests/bench/test_failpoints.py tests/integration/test_engine_failpoints.py \
+		tests/end_to_end/test_supervisor_failpoints.py -n 2 --dist load $(PYTEST_ARGS)
 
 oracle: $(VENV)/.test-ready  ## new histories for MINUTES=10, until one breaks a promise
 	$(BIN)/python -m tests.bench --minutes $(MINUTES)

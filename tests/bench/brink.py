@@ -4,7 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.config.settings import Mode
-from tests.bench.fake_s3 import Kind
+from runner.model.passes import WHOLE, Outcome, PassReport, Trigger
+from tests.bench.doors import DOORS
+from tests.bench.failpoints import dies_at, refused_at
+from tests.bench.fake_s3 import FakeS3, Kind
 from tests.bench.histories import fake_world
 from tests.bench.world import BUCKET, Act, World
 
@@ -59,3 +62,26 @@ def at_the_brink(
             world.runners[A].restore_memory({})
         seen(world)
     return world
+
+
+def dies_in_pass(number: int, world: World) -> bool:
+    """Runner A, before that step of a pass, and is begun anew. False: the pass came to its end."""
+    assert isinstance(world.bucket, FakeS3)
+    died, bucket = dies_at(number, DOORS, lambda: _pass(world), world.bucket.frozen)
+    world.bucket.thaw(bucket)
+    world.oracle.forgetful()
+    world.runners[A].restart()
+    return died
+
+
+def refused_in_pass(number: int, world: World) -> bool:
+    """Runner A, that step of a pass; it goes on. False: the pass has fewer steps."""
+    with refused_at(number, DOORS) as came_to_it:
+        report = _pass(world)
+    world.oracle.forgetful()
+    assert report.outcome is not Outcome.HALTED, report.message
+    return came_to_it()
+
+
+def _pass(world: World) -> PassReport:
+    return world.runners[A].engine.run_pass(Trigger.REQUEST, WHOLE)

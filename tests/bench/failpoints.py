@@ -1,56 +1,103 @@
-"""A process that dies at the n-th step outside of itself: a request, a row of memory, a call that changes files.
+"""A process that dies at the n-th step outside of itself, or is refused it: a request, a row of memory, a changed file.
 
-The pass runs in a forked child that ends by os._exit, so nothing is tidied up: no `finally`, no commit, no unlink.
-What it did to the bucket in memory comes back through a pipe. The counting is SQLite's own: n = 1, 2, 3 ... until none
-fires (sqlite.org/testing.html, 3.1).
+A pass that dies runs in a forked child that ends by os._exit, so nothing is tidied up: no `finally`, no commit, no
+unlink. The counting is SQLite's own: n = 1, 2, 3 ... until none fires (sqlite.org/testing.html, 3.1).
 """
 
+import errno
 import os
-from typing import NoReturn
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NoReturn
 
-from runner.model.passes import WHOLE, Trigger, Work
-from tests.bench.doors import DOORS, wrap
-from tests.bench.fake_s3 import FakeS3
-from tests.bench.runners import BenchRunner
+from runner.engine.memory_file import MemoryFile
+from runner.store.conversation import Conversation
+from runner.store.errors import ServerFaultError
+from tests.bench.doors import Doors, wrap
+from tests.bench.fake_door import Door
 
 _KILLED, _DONE = 9, 0
 
 
-def dies_at(number: int, runner: BenchRunner, bucket: FakeS3, work: Work = WHOLE) -> bool:
-    """One pass of `runner` that dies before its step `number`. False: it came to its end. Then `restart` the runner."""
+def dies_at(
+    number: int, doors: Doors, work: Callable[[], object], left: Callable[[], bytes] = bytes
+) -> tuple[bool, bytes]:
+    """Does the work in a child that dies before its step `number`; whether it died, and what it left.
+
+    left: what is to be known of the child, asked when it dies or ends.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        _run(number, runner, bucket, work, writing)
+        _run(number, doors, work, left, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         told = pipe.read()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert code in {_KILLED, _DONE}, f"the pass ended with {code}"
-    bucket.thaw(told)
-    return code == _KILLED
+    return (code == _KILLED, told)
 
 
-def _run(number: int, runner: BenchRunner, bucket: FakeS3, work: Work, pipe: int) -> NoReturn:
-    left = number
+def _run(number: int, doors: Doors, work: Callable[[], object], left: Callable[[], bytes], pipe: int) -> NoReturn:
     really_write = os.write
 
     def end(code: int) -> NoReturn:
-        state = bucket.frozen()
-        while state:
-            state = state[really_write(pipe, state) :]
+        told = left()
+        while told:
+            told = told[really_write(pipe, told) :]
         os._exit(code)
 
-    def step() -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            end(_KILLED)
-
     try:
-        for owner, name in DOORS:
-            wrap(owner, name, step)
-        runner.engine.run_pass(Trigger.REQUEST, work)
+        _count(number, doors, lambda _owner: end(_KILLED))
+        work()
         end(_DONE)
     finally:
         os._exit(1)
+
+
+@contextmanager
+def refused_at(number: int, doors: Doors) -> Iterator[Callable[[], bool]]:
+    """For so long, the step `number` is refused as its kind is: an I/O error, a server's fault, a memory that fails.
+
+    Gives whether it came to that.
+    """
+    fired = False
+
+    def refuse(owner: Any) -> NoReturn:
+        nonlocal fired
+        fired = True
+        raise _error_of(owner)
+
+    undo = _count(number, doors, refuse)
+    try:
+        yield lambda: fired
+    finally:
+        undo()
+
+
+def _count(number: int, doors: Doors, fire: Callable[[Any], NoReturn]) -> Callable[[], None]:
+    left = number
+
+    def step(owner: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            fire(owner)
+
+    undone = [wrap(owner, name, partial(step, owner)) for owner, name in doors]
+
+    def undo() -> None:
+        for one in undone:
+            one()
+
+    return undo
+
+
+def _error_of(owner: Any) -> Exception:
+    if isinstance(owner, type) and issubclass(owner, MemoryFile):
+        return sqlite3.OperationalError("disk I/O error")
+    if owner in (Door, Conversation):
+        return ServerFaultError("no answer came", status=500)
+    return OSError(errno.EIO, os.strerror(errno.EIO))

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.brink import HISTORIES, A, at_the_brink
-from tests.bench.failpoints import dies_at
-from tests.bench.fake_s3 import FakeS3
+from tests.bench.brink import HISTORIES, A, at_the_brink, dies_in_pass
 from tests.bench.trees import Tree
 from tests.bench.world import Act
 
@@ -27,10 +25,7 @@ def test_pass_killed_before_any_step_and_files_changed_since_makes_no_conflict(h
     for number in itertools.count(1):
         world = at_the_brink(place / str(number), HISTORIES[history], {})
         try:
-            assert isinstance(world.bucket, FakeS3)
-            fired = dies_at(number, world.runners[A], world.bucket)
-            world.oracle.forgetful()
-            world.runners[A].restart()
+            fired = dies_in_pass(number, world)
             for path in sorted(Tree.of(world.runners[A].path).items):
                 world.act(Act("write", A, path))
             world.oracle.check()

@@ -20,6 +20,7 @@ from runner.files.lock import Holder, PairLock, try_lock
 from runner.files.private import Private
 from runner.model.passes import Progress
 from runner.wire.channel import Channel
+from tests.witness import wait_until
 
 ROOT = Path(__file__).parents[2]
 CREDENTIALS = """
@@ -35,6 +36,7 @@ class ServiceProcess:
 
     def __init__(self, name: str, code: str, environment: Mapping[str, str]) -> None:
         self.name = name
+        self._parent_pid = os.getpid()
         self.channel, theirs = Channel.pair()
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, str(theirs.fileno())],
@@ -45,11 +47,17 @@ class ServiceProcess:
         theirs.close()
 
     def connect(self, name: str) -> Channel:
-        if name != self.name or self.process.poll() is not None:
+        is_here = os.getpid() != self._parent_pid or self.process.poll() is None  # a fork of us has no such child
+        if name != self.name or not is_here:
             raise ServiceUnavailableError(f"no {name}")
         ours, theirs = Channel.pair()
-        self.channel.send({"type": "client"}, (theirs.fileno(),))
-        theirs.close()
+        try:
+            self.channel.send({"type": "client"}, (theirs.fileno(),))
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         return ours
 
     def close(self) -> None:
@@ -119,10 +127,14 @@ class WorkerPart:
     def _open(self) -> None:
         self.folder = Folder.open(self.pair.folder, create=True, mountpoint=False)
         self.private = Private.open(self.folder, self.pair, self._state_dir)
+        wait_until(self._locks, "the lock, which a killed worker's run may hold for moments", 10.0)
+        self.engine = self._engine(self._lock.fd)
+
+    def _locks(self) -> bool:
         lock = try_lock(self.private, Holder("test", os.getpid(), 0.0))
-        assert isinstance(lock, PairLock)
-        self._lock = lock
-        self.engine = self._engine(lock.fd)
+        if isinstance(lock, PairLock):
+            self._lock = lock
+        return isinstance(lock, PairLock)
 
     def _engine(self, lock_fd: int) -> Engine:
         return create_engine(self.surroundings(), self.folder, self.private, lock_fd)
