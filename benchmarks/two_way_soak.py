@@ -43,6 +43,7 @@ class TwoWaySoak:
         self.sides = [self._side(number, pair) for number in range(runners)]
         self._stop = threading.Event()
         self._wrong: list[str] = []
+        self._read: dict[tuple[str, str], Content | None] = {}  # by key and ETag, which is of the content
 
     def _side(self, number: int, pair: dict[str, object]) -> Runner:
         place = self.home / f"side{number}"
@@ -191,12 +192,14 @@ class TwoWaySoak:
 
     def _objects(self, prefix: str) -> dict[str, Content | None]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        keys = [row["Key"] for page in pages for row in page.get("Contents", [])]
+        rows = [row for page in pages for row in page.get("Contents", []) if not row["Key"].endswith(".s3_index")]
         found = {}
-        for key in keys:
-            with contextlib.suppress(self.s3.exceptions.NoSuchKey):
-                if not key.endswith(".s3_index"):
-                    found[key] = content_of(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+        for key, etag in ((row["Key"], row["ETag"]) for row in rows):
+            with contextlib.suppress(self.s3.exceptions.ClientError):  # gone or another one since
+                if (key, etag) not in self._read:
+                    answer = self.s3.get_object(Bucket=self.bucket, Key=key, IfMatch=etag)
+                    self._read[key, etag] = content_of(answer["Body"].read())
+                found[key] = self._read[key, etag]
         return found
 
     def _state(self) -> set[tuple[object, ...]]:
