@@ -17,8 +17,8 @@ POLICIES: dict[str, dict[str, object]] = {
     "local": {"conflict": "local"},
     "remote": {"conflict": "remote", "remote_trash": "all"},
 }
-# Refusals: every third step of a pass, beginning with another one for each history; FAILPOINTS=all is every one.
-STRIDE = 1 if os.environ.get("FAILPOINTS") == "all" else 3
+# Refusals: every seventh step of a pass, beginning with another one for each history; FAILPOINTS=all is every one.
+STRIDE = 1 if os.environ.get("FAILPOINTS") == "all" else 7
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.end_to_end.harness import Runner, runner_in
 from tests.witness import get, objects, soon, wait_until
 
 # Every so many steps, three interleaved tests; FAILPOINTS=all is every one.
-STRIDE = 3 if os.environ.get("FAILPOINTS") == "all" else 48
+STRIDE = 3 if os.environ.get("FAILPOINTS") == "all" else 96
 
 
 @pytest.mark.timeout(900)

@@ -21,7 +21,7 @@ from tests.witness import delete, get, objects, put
 
 __all__ = ["services", "worker"]
 # Every so many steps, in either way another one first; FAILPOINTS=all is every one.
-STRIDE = 1 if os.environ.get("FAILPOINTS") == "all" else 4
+STRIDE = 1 if os.environ.get("FAILPOINTS") == "all" else 12
 BEFORE = {"keep": b"keep", "change": b"old", "gone": b"gone", "d/keep": b"d"}
 AFTER = {"keep": b"keep", "change": b"newer", "new": b"new", "d/keep": b"d"}
 Hurt = Callable[[int, Worker], bool]
