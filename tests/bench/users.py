@@ -140,18 +140,22 @@ class FolderUser(_User):
 
 
 class BucketUser(_User):
-    """A foreign program at the bucket: it sets no condition and knows no runner."""
+    """A foreign program at the bucket: it knows no runner.
+
+    sets_conditions: on what it puts. radosgw drops a PUT without one that meets a runner's (docs/guarantees.md).
+    """
 
     def __init__(  # what a user is, each by its name
         self, name: str, ledger: Ledger, seed: int, s3: Any, bucket: str, sizes: tuple[int, ...] = SIZES
     ) -> None:
         super().__init__(name, ledger, seed, sizes)
         self.s3, self.bucket = s3, bucket
+        self.sets_conditions = False
 
     def act(self) -> None:
         key = self._path()
         try:
-            old = self._get(key)
+            old, etag = self._get(key)
         except HTTPClientError:
             return  # a server that is too busy to answer in time
         if self.random.random() < 0.25:
@@ -162,18 +166,25 @@ class BucketUser(_User):
         self.ledger.writes((name,), f"put to {key} by {self.name}")
         self.ledger.replaced(content_of(old or b""), f"{name} put over it")
         try:
-            self.s3.put_object(Bucket=self.bucket, Key=key, Body=self._record(name))
+            condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+            given = condition if self.sets_conditions else {}
+            self.s3.put_object(Bucket=self.bucket, Key=key, Body=self._record(name), **given)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] not in {404, 409, 412}:
+                raise
+            self.ledger.replaced((name,), "its PUT was refused")
         except HTTPClientError as error:  # nobody knows whether it was written: no promise was made of it
             self.ledger.replaced((name,), f"its PUT got no answer: {type(error).__name__}")
 
-    def _get(self, key: str) -> bytes | None:
+    def _get(self, key: str) -> tuple[bytes | None, str]:
+        """Content and ETag."""
         try:
-            body: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            answer = self.s3.get_object(Bucket=self.bucket, Key=key)
+            return answer["Body"].read(), answer["ETag"].strip('"')
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-                return None
+                return None, ""
             raise
-        return body
 
 
 _AT = -100  # AT_FDCWD
