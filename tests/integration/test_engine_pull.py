@@ -1,7 +1,9 @@
 """Pull passes through the real AWS CLI on a real server: what comes, what is kept out, what a killed run leaves."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
@@ -126,9 +128,11 @@ def test_pull_without_room_waits_as_a_problem(worker: MakeWorker, seaweed: Serve
     assert pulling.sync().hydrated is True
 
 
+@pytest.mark.parametrize("was_listed", [True, False])
 def test_a_killed_pull_leaves_its_temporary_to_the_trash_and_a_users_file_alone(
-    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
+    was_listed: bool, worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path
 ) -> None:
+    """not was_listed: the object came between our listing and the CLI's own."""
     put(seaweed, bucket, "dump", b"x" * 60_000_000, tmp_path)
     folder = tmp_path / "f"
     folder.mkdir()
@@ -147,6 +151,9 @@ def test_a_killed_pull_leaves_its_temporary_to_the_trash_and_a_users_file_alone(
     report = pulling.sync()
     assert report.outcome is Outcome.FAILED
     assert len(temporaries()) == 1
+    if not was_listed:
+        with contextlib.closing(sqlite3.connect(folder / ".runner" / "state.db", isolation_level=None)) as memory:
+            assert memory.execute("DELETE FROM run_names").rowcount == 1
     pulling.restart(mode=Mode.PUSH, bandwidth_bytes_per_second=None)
     assert pulling.sync().outcome is Outcome.DONE
     assert temporaries() == []

@@ -1,7 +1,8 @@
 """What a killed pull leaves behind: `name.XXXXXXXX`, the AWS CLI's half-written download. It goes to the trash.
 
 `dump.20261123` is a user's file: a name alone proves nothing. One counts only if a recorded pull of ours was killed,
-`name` was on its list, no such key exists, the scan before it did not have it and its ctime lies within the run.
+`name` was on its list (or came into the bucket since that was made, and the CLI lists anew), no such key exists, the
+scan before it did not have it and its ctime lies within the run.
 """
 
 import re
@@ -18,6 +19,7 @@ _SUFFIX = re.compile(r"\.[0-9a-fA-F]{8}$")
 _NAME_CHARACTERS = 255
 _NAME_BYTES = 255  # NAME_MAX
 _CLOCK_SLACK_SECONDS = 2.0  # file systems stamp with a coarse clock
+_LISTING_SECONDS = 60.0  # how long before the run its list may have been begun, and how far the server's clock is off
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def sweep(one: OnePass) -> int:
     rows = one.seen.rows("SELECT path, size, mtime_ns, ctime_ns, inode FROM here")
     for row in [row for row in rows if looks_like_one(path_text(row[0]))]:
         path = path_text(row[0])
-        if is_temporary(_suspect(one, path, row[3]), run, one.now):
+        if is_temporary(_suspect(one, path, row[3], run), run, one.now):
             inode = row[4] if row[4] >= 0 else row[4] + (1 << 64)
             entry = Entry(path, "file", row[1], row[2], row[3], inode, 0)
             if one.trash.take(path, expected=entry, now=one.now):
@@ -83,9 +85,9 @@ def sweep(one: OnePass) -> int:
     return taken
 
 
-def _suspect(one: OnePass, path: str, ctime_ns: int) -> Suspect:
+def _suspect(one: OnePass, path: str, ctime_ns: int, run: KilledRun) -> Suspect:
     return Suspect(
-        was_on_the_list=_was_on_the_list(one, path),
+        was_on_the_list=_was_on_the_list(one, path) or _came_since(one, path, run.started_at),
         has_a_key=_has_a_key(one, path),
         was_there_before=one.memory.holds("run_lookalikes", path_bytes(path)),
         ctime=ctime_ns / 1e9,
@@ -101,6 +103,17 @@ def _was_on_the_list(one: OnePass, path: str) -> bool:
     low = path_bytes(stem)
     sql = "SELECT 1 FROM main.run_names WHERE path > ? AND substr(path, 1, ?) = ?"
     return next(one.seen.rows(sql, (low, len(low), low)), None) is not None
+
+
+def _came_since(one: OnePass, path: str, started_at: float) -> bool:
+    """Its object was written after our list was made, perhaps: then the CLI's own listing had it."""
+    stem, since = possible_names(path), started_at - _LISTING_SECONDS
+    if one.listed:
+        sql = "SELECT 1 FROM there WHERE path = ? AND modified >= ?"
+        return next(one.seen.rows(sql, (path_bytes(stem), since)), None) is not None
+    key = key_of_path(stem, one.pair.prefix)
+    found = None if isinstance(key, Refusal) else one.client.head(key)
+    return found is not None and found.last_modified >= since
 
 
 def _has_a_key(one: OnePass, path: str) -> bool:
