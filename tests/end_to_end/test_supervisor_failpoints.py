@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from demo import seaweedfs
+from runner.store.probe import PROBE
 from tests.end_to_end.harness import Runner, runner_in
 from tests.witness import get, objects, soon, wait_until
 
@@ -33,13 +34,14 @@ def test_supervisor_killed_before_any_step_leaves_nothing_running_and_the_next_o
             wait_until(partial(are_gone, family), f"step {number}: the end of all", soon(2))
             runner.wrapper = ()
             (home / "a" / "late").write_text("late")
+            assert runner.pair("a").get("health") != "in-sync", f"step {number}: in-sync, and nobody is there"
             runner.start()
             for name in ("a", "b"):
                 runner.wait_for(name, health="in-sync")
             assert get(seaweed, bucket, f"{number}/a/late") == b"late", f"step {number}: in-sync, and it is not there"
-            assert set(objects(seaweed, bucket, f"{number}/")) == {
-                f"{number}/{name}" for name in ("a/file", "a/late", "b/file")
-            }
+            # A probe that was killed leaves its objects to one of the next probes (runner/store/probe.py).
+            there = {key for key in objects(seaweed, bucket, f"{number}/") if PROBE not in key}
+            assert there == {f"{number}/{name}" for name in ("a/file", "a/late", "b/file")}, f"step {number}"
             assert runner.stop() == 0, f"step {number}"
         if code == 0:
             break
