@@ -20,8 +20,7 @@ from runner.store.errors import (
 )
 from runner.store.listing import ObjectInfo
 from runner.store.request import Answer, Request
-
-TOKEN = "runner-token"  # noqa: S105 (no secret: it names a write, so that its writer knows it again)
+from runner.store.write_token import TOKEN
 
 
 def carries(token: str) -> Callable[[ObjectInfo], bool]:

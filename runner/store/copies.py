@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from runner.store.answers import copied
 from runner.store.bucket import Bucket, meta_headers
-from runner.store.conditions import TOKEN, Condition, carries, write
+from runner.store.conditions import Condition, carries, write
 from runner.store.door import ContentHeaders, Written
 from runner.store.errors import NoSuchKeyError, ObjectTooLargeError, StoppedError, StoreError
 from runner.store.grants import grant_headers
@@ -20,7 +20,7 @@ from runner.store.price import is_aws
 from runner.store.request import Answer, Request
 from runner.store.tags import all_tags, set_tags, tagging
 from runner.store.upload import Part, Upload
-from runner.store.write_token import new_token
+from runner.store.write_token import TOKEN, new_token
 
 COPY_BYTES = 5 * 1024**3  # "up to 5 GB", measured by AWS in GiB
 _PART_BYTES = 512 * 1024**2

@@ -10,7 +10,8 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-TOKEN = "runner-token"  # noqa: S105 (the name of a metadata key)
+from runner.store.write_token import TOKEN
+
 _SECOND = 1_000_000_000
 _TIMES = 1 << 63  # nanoseconds beyond it fit neither a file system nor SQLite
 _IDS = (1 << 32) - 1  # (uid_t)-1 means "leave as it is" (chown(2))

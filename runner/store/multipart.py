@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 
 from runner.store.answers import etag_of
 from runner.store.bucket import Bucket
-from runner.store.conditions import TOKEN, Condition, carries
+from runner.store.conditions import Condition, carries
 from runner.store.door import ContentHeaders, Written
 from runner.store.errors import SourceChangedError
 from runner.store.pieces import PIECE_BYTES, Piece, Room, cut
 from runner.store.upload import Part, Upload
-from runner.store.write_token import new_token
+from runner.store.write_token import TOKEN, new_token
 from runner.store.writes import Writes, checksum_headers
 
 

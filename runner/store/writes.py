@@ -8,12 +8,12 @@ from typing import Literal
 
 from runner.store.answers import etag_of, written_at
 from runner.store.bucket import Bucket
-from runner.store.conditions import TOKEN, Condition, carries, write
+from runner.store.conditions import Condition, carries, write
 from runner.store.door import ContentHeaders, Written
 from runner.store.errors import NoSuchKeyError, PreconditionFailedError, ServerFaultError
 from runner.store.listing import ObjectInfo
 from runner.store.request import Answer, Request
-from runner.store.write_token import new_token
+from runner.store.write_token import TOKEN, new_token
 
 
 class Writes:

@@ -11,7 +11,6 @@ from typing import Literal
 
 from runner.model.passes import Requests
 from runner.store.capabilities import NOTHING, Capabilities, Versioning
-from runner.store.conditions import TOKEN
 from runner.store.door import ContentHeaders, ObjectInfo, Written
 from runner.store.errors import (
     Asked,
@@ -23,7 +22,7 @@ from runner.store.errors import (
     UnprovenListingError,
     error_of,
 )
-from runner.store.write_token import new_token
+from runner.store.write_token import TOKEN, new_token
 from tests.bench.fake_s3 import FakeS3, RefusedError, Stored
 from tests.bench.faults import FaultName
 

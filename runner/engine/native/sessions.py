@@ -15,7 +15,7 @@ _MOST = 256  # of a worker that is killed again and again: older ones are not as
 
 
 def boot_id() -> str:
-    """ "" where the system does not tell: then no session is anybody's."""
+    """Empty where the system does not tell: then no session is anybody's."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except (OSError, UnicodeError):
