@@ -24,6 +24,7 @@ __all__ = ["services", "worker"]
 STRIDE = 1 if os.environ.get("FAILPOINTS") == "all" else 3
 BEFORE = {"keep": b"keep", "change": b"old", "gone": b"gone", "d/keep": b"d"}
 AFTER = {"keep": b"keep", "change": b"newer", "new": b"new", "d/keep": b"d"}
+BRIEF = {"brief": b"newer", "brief-new": b"new"}  # may come by a pull that is hurt, and are gone before the next
 Hurt = Callable[[int, Worker], bool]
 
 
@@ -75,17 +76,20 @@ def test_pull_killed_or_refused_at_any_step_is_never_torn_and_keeps_what_it_repl
     hurt, first = WAYS[way]
     for number in itertools.count(first, STRIDE):
         folder, prefix = tmp_path / f"f{number}", f"{number}/"
-        for path, body in BEFORE.items():
+        for path, body in {**BEFORE, "brief": b"old"}.items():
             put(seaweed, bucket, prefix + path, body)
         one = worker(Mode.PULL, delete=True, prefix=prefix, folder=folder)
         assert one.sync().outcome is Outcome.DONE
         write(folder, {"mine": b"mine"})
         delete(seaweed, bucket, f"{prefix}gone")
-        for path in ("change", "new"):
-            put(seaweed, bucket, prefix + path, AFTER[path])
+        for path, body in {**AFTER, **BRIEF}.items():
+            if BEFORE.get(path) != body:
+                put(seaweed, bucket, prefix + path, body)
         came_to_it = hurt(number, one)
         for path, body in read(folder).items():
             assert body in {BEFORE.get(path, body), AFTER.get(path, body)}, f"step {number}: {path} is torn"
+        for path in BRIEF:
+            delete(seaweed, bucket, prefix + path)
         come_to_rest(one, number)
         assert read(folder) == AFTER | {"mine": b"mine"}, f"step {number}"
         kept = {path.read_bytes() for path in (folder / ".runner" / "trash").rglob("*") if path.is_file()}

@@ -1,6 +1,7 @@
 """Pull passes through the real AWS CLI on a real server: what comes, what is kept out, what a killed run leaves."""
 
 import contextlib
+import errno
 import os
 import signal
 import sqlite3
@@ -11,6 +12,7 @@ import pytest
 
 from demo.seaweedfs import Server
 from runner.config.settings import Mode, Share
+from runner.engine.aws_cli import arrivals
 from runner.model.passes import Outcome, PassReport, Progress
 from tests.integration.aws_cli_engine import MakeWorker, services, worker
 from tests.witness import delete, objects, put, soon
@@ -153,11 +155,39 @@ def test_a_killed_pull_leaves_its_temporary_to_the_trash_and_a_users_file_alone(
     assert len(temporaries()) == 1
     if not was_listed:
         with contextlib.closing(sqlite3.connect(folder / ".runner" / "state.db", isolation_level=None)) as memory:
-            assert memory.execute("DELETE FROM run_names").rowcount == 1
+            assert memory.execute("DELETE FROM run_objects").rowcount == 1
     pulling.restart(mode=Mode.PUSH, bandwidth_bytes_per_second=None)
     assert pulling.sync().outcome is Outcome.DONE
     assert temporaries() == []
     assert set(objects(seaweed, bucket)) == {"dump", "dump.20261123"}
+
+
+def test_pull_that_ended_before_it_was_remembered_still_knows_what_came_from_the_bucket(
+    worker: MakeWorker, seaweed: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("stays", "changes"):
+        put(seaweed, bucket, key, b"x", tmp_path)
+    folder = tmp_path / "f"
+    pulling = worker(Mode.PULL, delete=True)
+    assert pulling.sync().outcome is Outcome.DONE
+    (folder / "users").write_text("never in the bucket")
+    for key in ("new", "changes"):
+        put(seaweed, bucket, key, b"newer", tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(arrivals, "remember", refuse)
+        assert pulling.sync().outcome is Outcome.FAILED
+    assert (folder / "new").read_bytes() == (folder / "changes").read_bytes() == b"newer"
+    for key in ("new", "changes"):
+        delete(seaweed, bucket, key)
+    report = pulling.sync()
+    assert (report.outcome, report.deleted_local, problems(report)) == (Outcome.DONE, 2, set())
+    assert {path.name for path in folder.iterdir()} == {".runner", "stays", "users"}
+    (folder / "new").write_bytes(b"newer")  # a user brings it back: now it is the user's
+    assert (pulling.sync().deleted_local, (folder / "new").exists()) == (0, True)
+
+
+def refuse(*_arguments: object) -> None:
+    raise OSError(errno.EIO, "refused")
 
 
 def test_stop_of_a_pull_ends_soon_and_is_no_failure(

@@ -77,16 +77,16 @@ def test_only_the_last_plans_may_be_approved(memory: Memory) -> None:
 
 
 def test_run_is_remembered_until_its_orderly_end(memory: Memory) -> None:
-    memory.record_run(5.0, "SELECT CAST('a' AS BLOB)", [b"a.12345678"])
+    memory.record_run(5.0, "SELECT CAST('a' AS BLOB), 1, 'e', 2.0", [b"a.12345678"])
     memory.end_run(9.0, orderly=False)
     killed = memory.killed_run()
     assert killed is not None
     assert (killed.started_at, killed.ended_at) == (5.0, 9.0)
-    assert memory.holds("run_names", b"a")
-    memory.record_run(10.0, "SELECT CAST('b' AS BLOB)", [])
+    assert memory.holds("run_objects", b"a")
+    memory.record_run(10.0, "SELECT CAST('b' AS BLOB), 1, 'e', 2.0", [])
     memory.end_run(11.0, orderly=True)
     assert memory.killed_run() is None
-    assert not memory.holds("run_names", b"b")
+    assert memory.holds("run_objects", b"b"), "until what came of it has its row"
 
 
 def test_paths_with_odd_bytes_come_back_as_they_were() -> None:

@@ -73,7 +73,9 @@ def remember(one: OnePass, scan: ScanResult) -> None:
     _dress(one)
     missing = one.seen.rows("SELECT path FROM main.files WHERE path NOT IN (SELECT path FROM after)")
     gone = [path for (path,) in missing if not scan.is_unknown(path_text(path))]
-    if not (gone or one.seen.number("SELECT count(*) FROM arrived")):
+    if not (
+        gone or one.seen.number("SELECT EXISTS (SELECT 1 FROM arrived) OR EXISTS (SELECT 1 FROM main.run_objects)")
+    ):
         return
     connection = one.memory.connection
     with one.memory.writing():
@@ -82,17 +84,40 @@ def remember(one: OnePass, scan: ScanResult) -> None:
             "t.modified FROM arrived JOIN after h USING (path) JOIN there t USING (path)"
         )
         connection.executemany("DELETE FROM main.files WHERE path = ?", ((path,) for path in gone))
+        # A killed run's list is needed for its temporaries.
+        connection.execute(
+            "DELETE FROM main.run_objects WHERE path IN (SELECT path FROM arrived) OR NOT EXISTS (SELECT 1 FROM runs)"
+        )
+
+
+def remember_unrecorded(one: OnePass, scan: ScanResult) -> None:
+    """Rows for what an earlier run has brought and nobody recorded (we were killed), of objects that are gone since.
+
+    Without a row such a file would be taken for one that never was in the bucket, and stay for ever. scan: of `here`.
+    """
+    rows = one.seen.rows("SELECT path FROM main.run_objects WHERE path NOT IN (SELECT path FROM there)")
+    gone = [(path,) for (path,) in rows if not scan.is_unknown(path_text(path))]
+    if not gone:
+        return
+    with one.memory.writing():
+        one.memory.connection.executemany(
+            "INSERT OR REPLACE INTO main.files SELECT h.path, h.size, h.mtime_ns, h.ctime_ns, h.inode, t.etag, "
+            f"t.modified FROM main.run_objects t JOIN here h USING (path) WHERE t.path = ? AND {IN_PLACE}",
+            gone,
+        )
+        one.memory.connection.executemany("DELETE FROM main.run_objects WHERE path = ?", gone)
 
 
 def _dress(one: OnePass) -> None:
-    """`file_mode` and `gid` for what this pass has brought, and LastModified to the millisecond.
+    """`file_mode` and `gid` for what came, LastModified to the millisecond.
 
-    The CLI sets mtime in whole seconds but compares it exactly: on servers that list fractions (radosgw, MinIO) it
-    would bring everything again in each pass.
+    That is what this pass has brought, or one before it that was killed. The CLI sets mtime in whole seconds but
+    compares it exactly: on servers that list fractions (radosgw, MinIO) it would bring everything again in each pass.
     """
     wants_rights = one.pair.file_mode is not None or one.pair.gid is not None
     rows = one.seen.rows(
-        "SELECT arrived.path, a.size, a.mtime_ns, a.ctime_ns, a.inode, t.modified, b.path IS NULL FROM arrived "
+        "SELECT arrived.path, a.size, a.mtime_ns, a.ctime_ns, a.inode, t.modified, "
+        "b.path IS NULL OR b.path IN (SELECT path FROM main.run_objects) FROM arrived "
         "JOIN after a USING (path) JOIN there t USING (path) LEFT JOIN here b ON b.path = a.path "
         "AND b.inode = a.inode WHERE ? OR t.modified <> CAST(t.modified AS INTEGER)",
         (wants_rights,),

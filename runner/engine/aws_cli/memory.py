@@ -27,7 +27,9 @@ CREATE TABLE IF NOT EXISTS unsettled (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS placeholders (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS restored (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (number INTEGER PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL);
-CREATE TABLE IF NOT EXISTS run_names (path BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS run_objects (
+  path BLOB PRIMARY KEY, size INTEGER NOT NULL, etag TEXT NOT NULL, modified REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS run_dirs (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS run_lookalikes (path BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -51,12 +53,15 @@ class Memory(MemoryFile):
 
     # ── the run of a pull ──
 
-    def record_run(self, started_at: float, names_query: str, lookalikes: Iterable[bytes]) -> None:
-        """Before a pull starts: what it may leave behind if it is killed (temporaries.py). names_query: one column."""
+    def record_run(self, started_at: float, objects_query: str, lookalikes: Iterable[bytes]) -> None:
+        """Before a pull starts: what it may leave behind if it is killed, or if we are (temporaries.py, arrivals.py).
+
+        objects_query: path, size, etag, modified. They stay until what came of them is in `files`.
+        """
         with self.writing():
             self._forget_run()
             self.connection.execute("INSERT INTO runs VALUES (1, ?, NULL)", (started_at,))
-            self.connection.execute(f"INSERT OR IGNORE INTO run_names {names_query}")
+            self.connection.execute(f"INSERT OR REPLACE INTO run_objects {objects_query}")
             self.connection.executemany("INSERT OR IGNORE INTO run_lookalikes VALUES (?)", ((x,) for x in lookalikes))
 
     def end_run(self, ended_at: float, *, orderly: bool) -> None:
@@ -76,11 +81,11 @@ class Memory(MemoryFile):
             self._forget_run()
 
     def _forget_run(self) -> None:
-        for table in ("runs", "run_names", "run_lookalikes"):
+        for table in ("runs", "run_lookalikes"):
             self.connection.execute(f"DELETE FROM {table}")
 
     def holds(self, table: str, path: bytes) -> bool:
-        """table: `run_names`, `run_lookalikes`, `placeholders`, `restored` or `unsettled`."""
+        """table: `run_objects`, `run_lookalikes`, `run_dirs`, `placeholders`, `restored` or `unsettled`."""
         return self.connection.execute(f"SELECT 1 FROM main.{table} WHERE path = ?", (path,)).fetchone() is not None
 
     def remember(self, table: str, paths: Iterable[bytes]) -> None:

@@ -28,6 +28,7 @@ _REPLACED = (
     f"SELECT h.path FROM ({arrivals.predicted_sql()}) JOIN here h USING (path) JOIN there t USING (path) "
     f"WHERE NOT {arrivals.IN_PLACE} OR h.mtime_ns % 1000000000 <> 0"
 )
+_INCOMING = f"SELECT path, t.size, t.etag, t.modified FROM ({arrivals.predicted_sql()}) JOIN there t USING (path)"
 
 
 def pull(one: OnePass) -> None:
@@ -35,6 +36,7 @@ def pull(one: OnePass) -> None:
     found, scan = look(one)
     one.tally.hydrated = False
     temporaries.sweep(one)
+    arrivals.remember_unrecorded(one, scan)
     if one.pair.delete and not one.first:
         departures.choose(one, scan)
         departures.brake(one)
@@ -66,8 +68,7 @@ def look(one: OnePass) -> tuple[Blocked, ScanResult]:
 
 def _transfer(one: OnePass, found: Blocked, scan: ScanResult, incoming: int) -> None:
     if incoming:
-        names = f"SELECT path FROM ({arrivals.predicted_sql()})"
-        one.memory.record_run(one.surroundings.wall_clock(), names, temporaries.lookalikes(one))
+        one.memory.record_run(one.surroundings.wall_clock(), _INCOMING, temporaries.lookalikes(one))
         keep_replaced(one)
     try:
         counts, verdict = one.run(with_our_endpoint(one, _argv(one, found, scan)), files_total=incoming)

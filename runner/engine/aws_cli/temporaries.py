@@ -96,12 +96,12 @@ def _suspect(one: OnePass, path: str, ctime_ns: int, run: KilledRun) -> Suspect:
 
 def _was_on_the_list(one: OnePass, path: str) -> bool:
     stem = possible_names(path)
-    if one.memory.holds("run_names", path_bytes(stem)):
+    if one.memory.holds("run_objects", path_bytes(stem)):
         return True
     if len(path.rpartition("/")[2]) < _NAME_CHARACTERS:
         return False
     low = path_bytes(stem)
-    sql = "SELECT 1 FROM main.run_names WHERE path > ? AND substr(path, 1, ?) = ?"
+    sql = "SELECT 1 FROM main.run_objects WHERE path > ? AND substr(path, 1, ?) = ?"
     return next(one.seen.rows(sql, (low, len(low), low)), None) is not None
 
 
