@@ -8,6 +8,7 @@ from runner.config import values
 from runner.config.settings import Settings
 from runner.supervisor.entries import Entries, real_entries
 from runner.supervisor.exec_run import ExecRun
+from runner.supervisor.log_redaction import secrets_of
 from runner.supervisor.log_sink import LogSink
 from runner.supervisor.one_shot import OneShot
 from runner.supervisor.one_shot_run import OneShotRun
@@ -15,7 +16,6 @@ from runner.supervisor.program import Program
 from runner.supervisor.signals import handlers_back_to_default
 from runner.supervisor.supervisor import Supervisor
 
-_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _STOP_TIMEOUT = "RUNNER_STOP_TIMEOUT"
 
 
@@ -35,9 +35,7 @@ def run(
     """
     _fill_standard_descriptors()
     environment = os.environ
-    sink = LogSink(
-        settings.logging, spawn=_spawn, secrets=[environment[name] for name in _SECRETS if environment.get(name)]
-    )
+    sink = LogSink(settings.logging, spawn=_spawn, secrets=secrets_of(environment))
     supervisor = Supervisor(
         settings,
         entries=entries or real_entries(),

@@ -2,7 +2,9 @@
 
 import pytest
 
-from runner.supervisor.log_redaction import Redactor, secrets_of
+from runner.config.settings import Settings
+from runner.supervisor import main
+from runner.supervisor.log_redaction import SECRET_VARIABLES, Redactor, secrets_of
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
@@ -19,6 +21,7 @@ SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
         f"Authorization: AWS4-HMAC-SHA256 Credential=AKIA/x, Signature={SECRET}",
         f"'Authorization': 'Bearer {SECRET}'",
         f"x-amz-security-token: {SECRET}",
+        f"GET /k?AWSAccessKeyId=AKIA&Signature={SECRET}&Expires=1",
         f"proxy http://user:{SECRET.replace('/', '')}@proxy:3128/ refused",
     ],
 )
@@ -32,6 +35,21 @@ def test_what_looks_like_a_secret_is_taken_out(message: str) -> None:
 def test_known_values_are_taken_out_wherever_they_are() -> None:
     redactor = Redactor(secrets_of({"AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": "", "PATH": "/bin"}))
     assert redactor.redacted(f"odd {SECRET}, again {SECRET}") == "odd ***, again ***"
+
+
+def test_supervisor_knows_every_secret_of_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    class KnownError(Exception):
+        pass
+
+    def sink(_settings: object, *, secrets: list[str], **_rest: object) -> None:
+        raise KnownError(*secrets)
+
+    monkeypatch.setattr(main, "LogSink", sink)
+    for number, name in enumerate(SECRET_VARIABLES):
+        monkeypatch.setenv(name, f"{SECRET}{number}")
+    with pytest.raises(KnownError) as known:
+        main.run(Settings(path=None, pairs=()), reload_settings=lambda: Settings(path=None, pairs=()), one_shot=None)
+    assert known.value.args == tuple(f"{SECRET}{number}" for number in range(4))
 
 
 def test_short_values_do_not_blank_out_words() -> None:
