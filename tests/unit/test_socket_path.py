@@ -4,6 +4,8 @@ import os
 import socket
 from pathlib import Path
 
+import pytest
+
 from runner.config.settings import Settings, SupervisorSettings
 from runner.supervisor import socket_path
 
@@ -53,3 +55,25 @@ def test_address_reaches_a_path_that_is_too_long_for_a_socket(tmp_path: Path) ->
             client.connect(address)
     assert path.is_socket()
     assert len(os.listdir("/proc/self/fd")) < 100
+
+
+def test_directory_of_another_user_is_neither_used_nor_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may make `/tmp/runner-<uid>` before us, and lay a socket of his own in it."""
+    tmp_path.chmod(0o700)
+    me = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: me + 1)
+    assert not socket_path.prepared(tmp_path)
+    assert not socket_path.is_trusted(tmp_path)
+
+
+def test_root_trusts_another_users_directory_but_not_where_everybody_makes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "runner-1000"
+    directory.mkdir(mode=0o700)
+    theirs = os.stat_result((*directory.lstat()[:4], 1000, *directory.lstat()[5:]))
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    monkeypatch.setattr(Path, "lstat", lambda _path: theirs)
+    assert socket_path.is_trusted(directory)
+    monkeypatch.setattr(socket_path, "_SHARED_DIRECTORY", str(tmp_path))
+    assert not socket_path.is_trusted(directory)
