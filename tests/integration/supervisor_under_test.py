@@ -32,7 +32,6 @@ from runner.supervisor.main import run
 from runner.supervisor.one_shot import OneShot
 from runner.supervisor.program import Program
 from runner.wire.channel import Channel, Received
-from runner.wire.death import arm_parent_death_signal
 
 BEAT_SECONDS = float(os.environ.get("BEAT_SECONDS", "0.2"))
 SERVICE = "credentials"
@@ -204,12 +203,12 @@ def _begin(worker: FakeWorker) -> int | None:  # noqa: C901, PLR0912 (a table of
         case "wants-slot":
             worker.channel.send({"type": "slot?"})
         case "runs":
-            pid = os.fork()
-            if pid == 0:
-                arm_parent_death_signal(os.getppid())
-                os.setsid()
-                time.sleep(1000)
-            worker.note("run", str(pid))
+            for name in ("group", "run"):  # of a group, and of a session of its own
+                pid = os.fork()
+                if pid == 0:
+                    os.setsid() if name == "run" else os.setpgid(0, 0)
+                    time.sleep(1000)
+                worker.note(name, str(pid))
             worker.channel.send({"type": "run", "pid": pid})
     return None
 

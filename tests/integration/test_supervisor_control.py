@@ -192,6 +192,7 @@ def test_paused_and_stopped_pairs_stay_so_over_crash_and_reload(household: Start
     house.ask("pause", pairs=["paused"])
     house.ask("stop", pairs=["down"])
     os.kill(house.status()["paused"]["pid"], signal.SIGKILL)
+    house.extra["down"] = {"prefix": "another/"}
     house.limits["stop_timeout"] = 4.0
     house.write()
     house.ask("reload")

@@ -100,10 +100,12 @@ def test_dead_workers_session_and_runs_die_with_it(household: Start) -> None:
     house = household({"a": "grandchildren", "b": "runs"}, restart={"initial": 5}).start_and_settle()
     grandchildren = wait_for(lambda: (house.folder("a") / "grandchildren").read_text().split())
     run = int(wait_for((house.folder("b") / "run").read_text))
+    of_its_session = int((house.folder("b") / "group").read_text())
     rows = house.status()
     for name in ("a", "b"):
         os.kill(rows[name]["pid"], signal.SIGKILL)
-    wait_for(lambda: not is_alive(run))
+    wait_for(lambda: not is_alive(run))  # in a session of its own, and nobody else would end it
+    wait_for(lambda: not is_alive(of_its_session))  # in a group of its own
     wait_for(lambda: not all(is_alive(int(pid)) for pid in grandchildren))
     house.stop()
     assert not [pid for pid in map(int, grandchildren) if is_alive(pid)]

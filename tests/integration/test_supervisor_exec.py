@@ -215,6 +215,7 @@ def test_what_the_app_leaves_behind_gets_term_then_kill_and_is_reaped(household:
     assert not is_alive(polite.pid())
     assert not is_alive(stubborn.pid())
     assert "has left 2 behind" in house.log()
+    assert "cannot be killed" not in house.log()
 
 
 def test_zombies_of_the_app_are_reaped_while_it_lives(household: Start, tmp_path: Path) -> None:

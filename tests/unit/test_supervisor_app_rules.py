@@ -8,12 +8,15 @@ import pytest
 
 from runner.config.settings import EngineName, Interval, Mode, Pair, Symlinks
 from runner.model.errors import UserError
+from runner.model.states import Wanted
 from runner.supervisor import health
 from runner.supervisor.app_rules import AppEnd, app_seconds, exec_exit_code, is_stop_by_terminal
 from runner.supervisor.gate import FIRST_WORD_SECONDS, NEXT_WORD_SECONDS, Gate, Verdict, waiting_for
+from runner.supervisor.pair_process import PairProcess
 from runner.supervisor.pair_worker import PairWorker
 from runner.supervisor.process_table import below
 from runner.supervisor.program import Program
+from runner.supervisor.watchdog import Pulse
 from tests.unit.test_supervisor_pair_worker import FakeHouse
 
 
@@ -103,6 +106,28 @@ def test_standby_is_ready_behind_a_hydrated_holder_only() -> None:
     assert not health.ready([_worker("a", holder="host pid 7")]).green
     assert health.ready([_worker("a", holder="host pid 7", holder_hydrated=True)]).green
     assert not health.ready([_worker("a", holder=None, holder_hydrated=True)]).green
+
+
+def test_alive_is_red_for_a_pair_that_failed_or_is_stuck_and_for_nothing_else() -> None:
+    halted, failed, stuck = _worker("halted", halt={"reason": "60 % would go"}), _worker("failed"), _worker("stuck")
+    nothing = cast(Any, None)
+    stuck.process = PairProcess(2**22 + 5, nothing, nothing, Pulse(0.0), 60.0, 0.0, 0.0)
+    assert health.alive([halted, stuck]).green
+    failed.failure = "no such bucket"
+    stuck.process.pulse.aborted_at = 61.0
+    assert health.alive([halted]).green
+    assert health.alive([halted, failed]) == health.Answer(green=False, message="failed failed: no such bucket")
+    assert health.alive([halted, stuck]) == health.Answer(green=False, message="stuck is stuck")
+    failed.wanted = Wanted.DOWN
+    assert health.alive([failed]).green
+
+
+def test_ready_waits_for_every_required_pair_whatever_its_worker_says() -> None:
+    done, waits = _worker("done"), _worker("waits")
+    done.hydrated = True
+    assert not health.ready([done, waits]).green
+    waits.pair = waits.pair.model_copy(update={"required": False})
+    assert health.ready([done, waits]).green
 
 
 def test_what_is_below_the_supervisor_without_its_workers() -> None:

@@ -239,3 +239,39 @@ def test_row_of_a_silent_worker_no_longer_says_what_was_true_when_it_last_spoke(
     assert rows[1]["error"] == "no sign of life for 31 s"
     worker.process.pulse.heard(40.0)
     assert pair_row(worker, now=60.0, now_wall=0.0, memory_bytes=None)["health"] == "in-sync"
+
+
+def test_pair_that_does_not_stop_in_its_time_is_killed(worker: PairWorker, house: FakeHouse) -> None:
+    worker.heard(Received({"type": "report"}))
+    process = worker.process
+    assert process is not None
+    worker.stop("enough", timeout_seconds=5.0, flush=True)
+    assert not process.pulse.killed
+    assert 5.0 < house.loop.fire_next() <= 6.0
+    assert process.pulse.killed
+    assert process.why_we_ended_it == "did not stop within 5 s"
+
+
+def _row(worker: PairWorker) -> tuple[object, object]:
+    row = pair_row(worker, now=0.0, now_wall=0.0, memory_bytes=None)
+    return row["health"], row["error"]
+
+
+def test_row_of_a_dead_worker_says_nothing_of_what_it_reported(worker: PairWorker) -> None:
+    worker.report = {"health": "in-sync", "error": ""}
+    assert _row(worker) == ("in-sync", "")
+    die(worker)
+    assert _row(worker) == ("unknown", "")
+
+
+def test_row_of_a_pair_that_failed_for_good_says_so_until_a_process_has_proven_itself(
+    worker: PairWorker, house: FakeHouse
+) -> None:
+    die(worker, 78)
+    assert _row(worker) == ("failing", "why")
+    house.loop.fire_next()
+    worker.heard(Received({"type": "report"}))
+    worker.report = {"health": "in-sync", "error": ""}
+    assert _row(worker) == ("failing", "why")
+    worker.proven()
+    assert _row(worker) == ("in-sync", "")
