@@ -154,6 +154,15 @@ def test_approval_outlives_a_pass_that_failed(launch: Start) -> None:
     assert rig.triggers() == ["start", "approved", "retry"]
 
 
+def test_approval_is_spent_by_the_pass_that_went_through(launch: Start) -> None:
+    rig = launch("token", "token", "token")
+    rig.report(health="halted")
+    rig.send("approve", token="yes")
+    rig.report(health="in-sync")
+    rig.send("sync", pass_id="p1")
+    assert rig.until(lambda: rig.all("pass-done"))[0]["report"]["outcome"] == "halted"
+
+
 def test_progress_is_reported_but_not_more_than_twice_a_second(launch: Start) -> None:
     rig = launch("slow")
     rig.until(lambda: len([m for m in rig.all("report") if m["progress"]]) >= 3)

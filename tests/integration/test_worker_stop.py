@@ -138,3 +138,12 @@ def test_stop_frees_a_pass_that_waits_for_a_slot(launch: Start) -> None:
     said, took = stopped(rig, 10)
     assert took < soon(2)
     assert said["complete"]
+
+
+def test_paused_pair_moves_nothing_when_it_stops(launch: Start) -> None:
+    rig = launch("done", "done")
+    rig.report(health="in-sync")
+    rig.send("pause")
+    rig.report(activity="paused")
+    stopped(rig, 5.0)
+    assert rig.triggers() == ["start"]

@@ -55,6 +55,7 @@ def ended(subject: Account, report: PassReport, scope: Scope = Scope.FULL, *name
         ([(DONE, Scope.FULL)], Health.IN_SYNC),
         ([(FAILED, Scope.FULL), (DONE, Scope.PATHS)], Health.FAILING),
         ([(HALTED, Scope.FULL), (DONE, Scope.LOCAL)], Health.HALTED),
+        ([(HALTED, Scope.FULL), (FAILED, Scope.KEYS)], Health.HALTED),  # else the token to type would be hidden
         ([(DONE, Scope.FULL), (FAILED, Scope.PATHS)], Health.FAILING),
         ([(DONE, Scope.FULL), (FAILED, Scope.PATHS), (DONE, Scope.PATHS)], Health.IN_SYNC),
         ([(DONE, Scope.FULL), (HALTED, Scope.LOCAL)], Health.HALTED),
@@ -85,6 +86,14 @@ def test_pass_that_found_something_to_do_is_told_from_one_that_looks(
     progress: Progress, native: bool, cli: bool
 ) -> None:
     assert (is_work(progress, native=True), is_work(progress, native=False)) == (native, cli)
+
+
+def test_whole_pass_hydrates_only_when_it_says_so() -> None:
+    subject = account()
+    ended(subject, troubled(problem("a")))
+    assert not subject.told(Doing()).hydrated
+    ended(subject, PassReport(Outcome.DONE, hydrated=True))
+    assert subject.told(Doing()).hydrated
 
 
 def test_part_neither_hydrates_nor_counts_as_the_last_success() -> None:
