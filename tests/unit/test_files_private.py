@@ -1,13 +1,15 @@
 """The private directory, the marker and the lock of a pair."""
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.config.settings import EngineName, Interval, Mode, Pair, Symlinks
-from runner.files import marker
+from runner.files import marker, system_calls
 from runner.files.folder import Folder
 from runner.files.lock import UNKNOWN_HOLDER, Holder, LockUnavailableError, PairLock, try_lock
 from runner.files.private import Private, PrivateError, default_state_dir, outside_id
@@ -155,6 +157,32 @@ def test_marker_bump_generation_is_durable(folder: Folder, open_private: Callabl
     assert marker.read(private) == bumped
 
 
+def test_marker_is_on_disk_before_it_has_its_name_and_its_name_before_anybody_relies_on_it(
+    folder: Folder, open_private: Callable[..., Private], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost with the power, it would leave a folder that counts as new; half of it, one that nobody can judge."""
+    private = open_private()
+    done: list[str] = []
+    rename, replace = system_calls.rename_no_replace, os.rename
+
+    def named(*names: Any) -> None:
+        done.append("named")
+        rename(*names)
+
+    def renamed(*names: Any, **places: Any) -> None:
+        done.append("named")
+        replace(*names, **places)
+
+    monkeypatch.setattr(os, "fsync", lambda fd: done.append(Path(os.readlink(f"/proc/self/fd/{fd}")).name))
+    monkeypatch.setattr(marker, "rename_no_replace", named)
+    made = marker.create(private, pair_of(folder.path), 1.0)
+    assert done == ["marker.new", "named", ".runner"]
+    done.clear()
+    monkeypatch.setattr(os, "rename", renamed)
+    marker.bump_generation(private, made)
+    assert done == ["marker.new", "named", ".runner"]
+
+
 def test_marker_crash_before_rename_leaves_none(folder: Folder, open_private: Callable[..., Private]) -> None:
     private = open_private()
     (private.path / "marker.new").write_text("{half")
@@ -249,6 +277,25 @@ def test_lock_duplicate_keeps_it_after_close(open_private: Callable[..., Private
     free = try_lock(private, Holder("other", 1, 0.0))
     assert isinstance(free, PairLock)
     free.close()
+
+
+def test_lock_of_a_file_that_was_removed_meanwhile_is_taken_anew(
+    open_private: Callable[..., Private], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock on a file without a name would hold nobody off."""
+    private = open_private()
+    flock = fcntl.flock
+
+    def removed_first(fd: int, how: int) -> None:
+        monkeypatch.undo()
+        (private.path / "lock").unlink()
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", removed_first)
+    held = try_lock(private, Holder("host", 42, 0.0))
+    assert isinstance(held, PairLock)
+    assert isinstance(try_lock(private, Holder("other", 1, 0.0)), Holder)
+    held.close()
 
 
 def test_lock_planted_link_is_refused(open_private: Callable[..., Private], tmp_path: Path) -> None:

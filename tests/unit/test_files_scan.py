@@ -1,5 +1,6 @@
 """What a scan reports, in which order, and what it refuses to know."""
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -277,6 +278,40 @@ def test_scan_too_deep_is_unknown_not_absent(folder: Folder) -> None:
     assert found[1].complete
     assert list(skipped(found).values()) == ["too-deep"]
     assert found[1].is_unknown(f"{path}/file")
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "code"), [("open", "closed", "unreadable-folder"), ("stat", "odd", "unreadable-file")]
+)
+def test_scan_what_the_system_does_not_show_is_unknown_not_absent(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, call: str, name: str, code: str
+) -> None:
+    make(folder, "a", "closed/file", "odd")
+    real = getattr(os, call)
+
+    def failing(path: object, *rest: object, **more: object) -> object:
+        if path == name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, failing)
+        found = scanned(folder)
+    assert found[1].complete
+    assert found[1].unknown == (name,)
+    assert found[1].is_unknown(f"{name}/file")
+    assert skipped(found) == {name: code}
+
+
+def test_scan_link_into_a_folder_whose_name_begins_alike_leads_outside(folder: Folder) -> None:
+    make(folder, "a")
+    other = folder.path.with_name(f"{folder.path.name}-of-others")
+    other.mkdir()
+    (other / "secret").write_text("theirs")
+    (folder.path / "link").symlink_to(other / "secret")
+    found = scanned(folder, follow="inside")
+    assert paths(found) == ["a"]
+    assert skipped(found) == {"link": "link-outside"}
 
 
 def test_scan_vanishing_entries_are_no_errors(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from runner.config.settings import Share
 from runner.config.settings import Trash as TrashSettings
 from runner.files import system_calls
 from runner.files import trash as trash_module
+from runner.files.copying import copy_file
 from runner.files.filters import Filters
 from runner.files.folder import Folder
 from runner.files.private import Private
@@ -178,6 +180,24 @@ def test_take_across_file_systems_copies_then_removes(
     assert (stored.read_text(), stored.stat().st_mtime_ns) == ("content", expected.mtime_ns)
 
 
+def test_take_across_file_systems_of_a_file_that_changes_meanwhile_leaves_it(
+    folder: Folder, open_trash: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crossing(*_: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    def edited_after(*names: Any) -> None:
+        copy_file(*names)
+        (folder.path / "a").write_text("an edit")
+
+    monkeypatch.setattr(trash_module, "rename_no_replace", crossing)
+    monkeypatch.setattr(trash_module, "copy_file", edited_after)
+    trash = open_trash()
+    assert not trash.take("a", expected=put(folder, "a", "content"), now=NOW)
+    assert (folder.path / "a").read_text() == "an edit"
+    assert trashed(trash) == []
+
+
 def test_take_name_of_255_bytes_fits(folder: Folder, open_trash: Opener) -> None:
     name = "é" * 127 + "x"
     assert open_trash().take(name, expected=put(folder, name), now=NOW)
@@ -282,6 +302,14 @@ def test_expire_by_size_removes_oldest_first(folder: Folder, open_trash: Opener)
     assert trashed(trash) == ["f3", "f2"]
     assert trash.expire(NOW + 400, free_bytes=5) == 10
     assert trashed(trash) == ["f3"]
+
+
+def test_expire_by_size_takes_of_one_moments_files_no_more_than_it_must(folder: Folder, open_trash: Opener) -> None:
+    trash = open_trash(limit=25)
+    for number in range(4):
+        trash.take(f"f{number}", expected=put(folder, f"f{number}", "x" * 10), now=NOW)
+    assert trash.expire(NOW + 1) == 20
+    assert len(trashed(trash)) == 2
 
 
 def test_expire_share_of_the_file_system(folder: Folder, open_trash: Opener) -> None:

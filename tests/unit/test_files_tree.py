@@ -8,10 +8,12 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from runner.files import lease, moves, system_calls
+from runner.files import lease, moves, rights, system_calls
+from runner.files import tree as tree_module
 from runner.files.abilities import Abilities
 from runner.files.lease import Quiet
 from runner.files.open_file import ChangedError, OpenFile
@@ -221,6 +223,17 @@ def test_is_same_after_the_name_leads_elsewhere_is_false(home: TreeInFolder) -> 
 # ── SIGIO ──
 
 
+def test_is_same_after_its_folder_made_way_for_another_is_false(home: TreeInFolder) -> None:
+    """Nothing was done to the file itself: only its path tells."""
+    home.write("d/file", "old")
+    with home.tree.open("d/file") as file:
+        assert file.is_same()
+        (home.root / "d").rename(home.root / "away")
+        assert not file.is_same()
+        home.write("d/file", "another")
+        assert not file.is_same()
+
+
 def test_tree_off_the_main_thread_with_deadly_sigio_is_a_mistake_of_ours(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGIO, signal.SIG_DFL)
     raised: list[BaseException] = []
@@ -328,9 +341,26 @@ def test_finish_without_metadata_follows_the_pair(
         assert (home.root / "a").stat().st_mode & 0o7777 == 0o777 & ~umask
 
 
+def test_file_that_is_being_written_is_nobody_elses_to_read(home: TreeInFolder) -> None:
+    before = os.umask(0)
+    try:
+        with home.tree.temporary() as temporary:
+            assert (home.root / ".runner/tmp" / temporary.name).stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+
+
 def test_finish_never_gives_setuid_setgid_or_sticky(home: TreeInFolder) -> None:
     with new(home.tree, mode=0o107755) as temporary:
         assert temporary.finished().mode == 0o100755
+
+
+def test_umask_that_cannot_be_read_is_taken_for_the_closest_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_asked: object, **_how: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(rights, "open", unreadable, raising=False)
+    assert rights.Rights(umask=rights.process_umask()).of_file(None) == 0o600
 
 
 def test_finish_with_what_may_not_be_set_tells_it(home: TreeInFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -396,6 +426,16 @@ def test_write_at_from_many_threads_makes_one_whole_file(home: TreeInFolder) -> 
     made.finish()
     home.tree.place("file", made)
     assert home.visible()["file"] == b"".join(blocks)
+
+
+def test_write_at_of_which_the_system_takes_a_part_goes_on_with_the_rest(
+    home: TreeInFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, offset: real(fd, data[:3], offset))
+    with new(home.tree, b"0123456789") as temporary:
+        home.tree.place("file", temporary)
+    assert home.visible() == {"file": b"0123456789"}
 
 
 def test_write_at_after_discard_touches_no_other_file(home: TreeInFolder) -> None:
@@ -657,6 +697,26 @@ def test_replace_without_exchange_keeps_an_edit_that_came_with_the_rename(
         assert b"o" in [*home.visible().values(), *home.trashed().values()]
 
 
+def test_replace_without_exchange_leaves_a_file_that_came_before_the_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = moves.link
+    with tree_in(tmp_path, abilities=Abilities(exchange=False)) as home:
+        home.write("file", "old")
+        expected = seen(home.tree, "file")
+
+        def late(*names: Any) -> bool:
+            linked = real(*names)
+            _rename_over(home.root / "file")
+            return linked
+
+        monkeypatch.setattr(moves, "link", late)
+        with new(home.tree) as temporary:
+            assert home.tree.replace("file", temporary, expected, NOW).result is ReplaceResult.CHANGED
+        assert home.visible() == {"file": b"an edit"}
+        assert home.trashed() == {}
+
+
 def test_replace_with_the_trash_off_leaves_nothing_behind_after_sync(tmp_path: Path) -> None:
     with tree_in(tmp_path, trash_off=True) as home:
         home.write("d/file", "old")
@@ -728,6 +788,25 @@ def test_set_aside_gives_another_name_and_never_overwrites(able: TreeInFolder) -
     assert able.tree.set_aside("file", seen(able.tree, "taken"), "third") is None
 
 
+@pytest.mark.parametrize(("step", "call"), [("set_aside", "move"), ("link_aside", "link")])
+def test_aside_when_somebody_comes_first_leaves_theirs_under_its_name(
+    home: TreeInFolder, monkeypatch: pytest.MonkeyPatch, step: str, call: str
+) -> None:
+    home.write("file", "old")
+    expected = seen(home.tree, "file")
+    real = getattr(moves, call)
+
+    def late(*names: Any) -> bool:
+        monkeypatch.undo()
+        home.write("theirs", "an edit")
+        os.replace(home.root / "theirs", home.root / "file")
+        return bool(real(*names))
+
+    monkeypatch.setattr(moves, call, late)
+    assert getattr(home.tree, step)("file", expected, "copy") is None
+    assert home.visible() == {"file": b"an edit"}
+
+
 def test_link_aside_keeps_the_name_and_makes_a_second(able: TreeInFolder) -> None:
     able.write("file", "old")
     able.write("taken", "user's")
@@ -784,6 +863,23 @@ def test_sync_fsyncs_each_touched_folder_once(home: TreeInFolder, monkeypatch: p
     synced.clear()
     home.tree.sync()
     assert synced == []
+
+
+def test_sync_makes_the_trash_durable_and_contents_that_others_wrote(
+    home: TreeInFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one copy of what was replaced lies in the trash; a user's edit may be in memory before it is on disk."""
+    home.write("d/file", "old")
+    assert home.tree.remove("d/file", seen(home.tree, "d/file"), NOW)
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
+    monkeypatch.setattr(tree_module, "sync_file_system", lambda fd: synced.append("all of it" if fd >= 0 else ""))
+    home.tree.sync()
+    (stored,) = home.trashed()
+    kept = next((home.root / ".runner/trash").glob("*/*"))
+    assert stored.endswith("d/file")
+    assert synced[-1] == "all of it"
+    assert {str(kept), str(kept / "d"), str(home.root / "d")} <= set(synced)
 
 
 def test_sync_that_fails_is_tried_again(home: TreeInFolder, monkeypatch: pytest.MonkeyPatch) -> None:
