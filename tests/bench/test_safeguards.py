@@ -1,18 +1,20 @@
 """What holds a single safeguard of the engine, each by the smallest history that needs it; no server, no process."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
-from runner.config.settings import Mode
+from runner.config.settings import Mode, Share
+from runner.engine.native import uploading
 from runner.engine.native.reconciliation import Reconciliation
 from runner.engine.remote_trash import PLACE
+from runner.files.open_file import OpenFile, Quiet
 from runner.model.passes import Halt, Outcome, PassReport, Scope, Work
 from runner.store.door import ObjectInfo, Written
-from runner.store.errors import AccessDeniedError, ServerFaultError
+from runner.store.errors import AccessDeniedError, PreconditionFailedError, ServerFaultError
 from tests.bench.fake_door import Door
 from tests.bench.fake_s3 import FakeS3, Kind
 from tests.bench.histories import fake_world
@@ -73,10 +75,11 @@ def _halt(report: PassReport) -> Halt:
     return report.halt
 
 
-def test_emptied_folder_halts_and_deletes_nothing(one: One) -> None:
+@pytest.mark.parametrize("scope", [Scope.FULL, Scope.LOCAL])
+def test_emptied_folder_halts_and_deletes_nothing(one: One, scope: Scope) -> None:
     for name in NAMES:
         (one.runner.path / name).unlink()
-    assert _halt(one.pass_(Outcome.HALTED)).brake == "emptied-folder"
+    assert _halt(one.pass_(Outcome.HALTED, Work(scope))).brake == "emptied-folder"
     assert one.objects() == set(NAMES)
 
 
@@ -125,6 +128,18 @@ def test_listing_that_leaves_an_object_out_deletes_nothing(one: One, monkeypatch
     monkeypatch.setattr(Door, "list", lacking)
     one.world.sync(0)
     assert one.runner.files() == one.before
+
+
+def test_listing_that_is_forbidden_fails_the_pass_and_is_not_guessed_from_memory(
+    one: One, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_arguments: object) -> Iterator[ObjectInfo]:
+        raise AccessDeniedError("no s3:ListBucket", status=403)
+
+    (one.runner.path / "f00").unlink()
+    monkeypatch.setattr(Door, "list", forbidden)
+    assert "ListBucket" in one.pass_(Outcome.FAILED).message
+    assert one.objects() == set(NAMES)
 
 
 def test_file_that_comes_back_after_the_scan_keeps_its_object(one: One, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +208,10 @@ def _fails(*_arguments: object, **_options: object) -> Written:
     raise ServerFaultError("no answer came", status=500)
 
 
+def _moves_on(*_arguments: object, **_options: object) -> Written:
+    raise PreconditionFailedError("changed")
+
+
 def test_memory_that_was_lost_deletes_nothing(one: One) -> None:
     (one.runner.path / "f00").unlink()
     one.there.remove("f01")
@@ -201,3 +220,101 @@ def test_memory_that_was_lost_deletes_nothing(one: One) -> None:
     one.pass_(Outcome.DONE)
     assert one.objects() == set(NAMES)
     assert one.runner.files() == one.before
+
+
+def test_download_that_would_leave_less_than_min_free_is_not_begun(one: One) -> None:
+    one.there.put("new", b"of the bucket")
+    one.runner.restart(min_free=Share(share=1.0))
+    report = one.pass_(Outcome.DONE_WITH_PROBLEMS)
+    assert [(problem.path, problem.code) for problem in report.problems] == [("new", "no-room")]
+    assert not report.hydrated
+    assert one.runner.files() == one.before
+    one.runner.restart(min_free=Share(share=0.0))
+    one.pass_(Outcome.DONE)
+    assert one.runner.files() == {**one.before, "new": b"of the bucket"}
+
+
+def test_download_that_failed_leaves_the_pair_unready(one: One, monkeypatch: pytest.MonkeyPatch) -> None:
+    one.there.put("new", b"of the bucket")
+    with monkeypatch.context() as patch:
+        patch.setattr(Door, "get_small", _moves_on)
+        assert not one.pass_(Outcome.DONE_WITH_PROBLEMS).hydrated
+    assert one.pass_(Outcome.DONE).hydrated
+
+
+def test_file_that_vanishes_before_its_upload_keeps_its_object_until_the_brakes_have_seen_that(
+    one: One, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one.world.act(Act("write", 0, "f00"))
+    real = Reconciliation._act
+
+    def act(reconciliation: Reconciliation) -> None:
+        one.world.act(Act("remove", 0, "f00"))
+        real(reconciliation)
+
+    monkeypatch.setattr(Reconciliation, "_act", act)
+    one.world.sync(0)
+    assert one.objects() == set(NAMES)
+    monkeypatch.undo()
+    one.pass_(Outcome.DONE)
+    assert one.objects() == set(NAMES) - {"f00"}
+
+
+def test_conflict_copy_of_the_same_size_is_not_taken_for_the_version_that_has_to_step_aside(one: One) -> None:
+    one.there.put("f00", b"theirs")
+    for name, text in (("f00", b"mine 1"), ("f00.conflict-20260101T000000Z-host", b"mine 0")):
+        (one.runner.path / name).write_bytes(text)
+    one.pass_(Outcome.DONE)
+    assert {b"theirs", b"mine 1", b"mine 0"} <= set(one.runner.files().values())
+    assert one.objects() == set(one.runner.files())
+
+
+def test_version_in_the_bucket_that_lost_by_policy_lies_in_its_trash(one: One) -> None:
+    one.runner.restart(conflict="local")
+    one.there.put("f00", b"theirs")
+    (one.runner.path / "f00").write_bytes(b"mine")
+    one.pass_(Outcome.DONE)
+    assert one.there.objects["f00"].body == b"mine"
+    assert [stored.body for key, stored in one.there.objects.items() if key.startswith(PLACE)] == [b"theirs"]
+
+
+def test_file_that_is_opened_for_writing_while_it_is_read_is_not_published(
+    one: One, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = OpenFile.read_whole
+
+    def opened_since(file: OpenFile, max_bytes: int) -> bytes:
+        body = real(file, max_bytes)
+        file.read_quiet = Quiet.BUSY
+        writers.append((one.runner.path / "f00").open("r+b"))
+        return body
+
+    writers: list[BinaryIO] = []
+    one.world.act(Act("write", 0, "f00"))
+    monkeypatch.setattr(OpenFile, "read_whole", opened_since)
+    report = one.world.sync(0)
+    assert report is not None
+    assert [(problem.path, problem.code) for problem in report.problems] == [("f00", "busy")]
+    assert one.there.objects["f00"].body == one.before["f00"]
+    for writer in writers:
+        writer.close()
+
+
+def test_large_file_that_changes_while_its_parts_are_sent_is_not_published(
+    one: One, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Door.put_file
+
+    def edited(door: Door, key: str, *, read_at: Callable[[int, int], bytes], **options: Any) -> Written:
+        def read_and_edit(offset: int, length: int) -> bytes:
+            body = read_at(offset, length)
+            (one.runner.path / "f00").write_bytes(b"an edit in the midst of it")
+            return body
+
+        return real(door, key, read_at=read_and_edit, **options)
+
+    one.world.act(Act("write", 0, "f00"))
+    monkeypatch.setattr(uploading, "GULP_BYTES", 0)
+    monkeypatch.setattr(Door, "put_file", edited)
+    one.world.sync(0)
+    assert one.there.objects["f00"].body == one.before["f00"]

@@ -1,11 +1,13 @@
 """The bucket's trash without a bucket: where copies go, and which days are over."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from runner.engine.remote_trash import Keeper, expire, trash_key
+from runner.config.settings import EngineName, Mode, Pair, RemoteTrash, Symlinks
+from runner.engine.remote_trash import Keeper, expire, keeper, restore, trash_key
 from runner.store.door import Written
 from runner.store.errors import PreconditionFailedError
 from runner.store.listing import ObjectInfo
@@ -20,6 +22,10 @@ class Bucket:
     def __init__(self, **objects: str) -> None:
         self.objects = dict(objects)
         self.modified = 0.0
+        self.keeps_versions = "off"
+
+    def versioning(self) -> str:
+        return self.keeps_versions
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         return iter(
@@ -105,3 +111,45 @@ def test_copy_that_was_kept_by_a_clock_of_the_past_lives_as_long_as_the_server_s
     bucket.modified = NOW - DAY
     assert expire(bucket, "p/", 7 * DAY, NOW) == 0
     assert expire(bucket, "p/", 7 * DAY, NOW + 6 * DAY) == 1
+
+
+def _pair(remote_trash: RemoteTrash = RemoteTrash.AUTO) -> Pair:
+    return Pair(
+        name="a", bucket="bucket", prefix="p/", folder=Path("/f"), mode=Mode.TWO_WAY, engine=EngineName.NATIVE,
+        every=None, watch=False, symlinks=Symlinks.SKIP, required=False, remote_trash=remote_trash,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("setting", "versioning", "active"),
+    [
+        (RemoteTrash.AUTO, "enabled", False),
+        (RemoteTrash.AUTO, "off", True),
+        (RemoteTrash.AUTO, "suspended", True),
+        (RemoteTrash.AUTO, "unknown", True),  # asking is forbidden: a copy too many, and never one too few
+        (RemoteTrash.ALL, "enabled", True),
+        (RemoteTrash.OFF, "off", False),
+    ],
+)
+def test_copies_are_kept_unless_the_bucket_is_known_to_keep_versions(
+    setting: RemoteTrash, versioning: str, active: bool
+) -> None:
+    bucket: Any = Bucket()
+    bucket.keeps_versions = versioning
+    assert keeper(bucket, _pair(setting), NOW).active is active
+
+
+def test_restore_whose_copy_fails_leaves_the_copy_in_the_trash(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {"p/.runner-trash/2026-01-11/a": "1"}
+    bucket: Any = Bucket(**kept)
+
+    def refused(*_asked: object, **_conditions: object) -> Written:
+        raise PreconditionFailedError("changed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bucket, "copy", refused)
+        with pytest.raises(PreconditionFailedError):
+            restore(bucket, _pair(), "a")
+    assert bucket.objects == kept
+    assert restore(bucket, _pair(), "a") == ["a"]
+    assert bucket.objects == {"p/a": "1"}

@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from runner.engine.native.memory import Memory
 from runner.engine.proof import FolderProof, Proven
 from runner.files import marker as markers
 from runner.files.folder import Folder
+from runner.files.lock import Holder, PairLock, try_lock
 from runner.files.private import Private
 from runner.model.passes import Halt
 
@@ -29,17 +31,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "f"
 
 
-def _pair(folder: Path) -> Pair:
+def _pair(folder: Path, bucket: str = "bucket") -> Pair:
     return Pair.model_validate(
         {
-            "name": "p", "bucket": "bucket", "folder": folder, "mode": Mode.TWO_WAY, "engine": EngineName.NATIVE,
+            "name": "p", "bucket": bucket, "folder": folder, "mode": Mode.TWO_WAY, "engine": EngineName.NATIVE,
             "every": None, "watch": False, "symlinks": Symlinks.PRESERVE, "required": False,
         }
     )  # fmt: skip
 
 
-def _start(folder: Path, memory_class: type[MemoryFile], *, approved: bool = False) -> tuple[str, bool, int]:
-    pair = _pair(folder)
+def _start(
+    folder: Path, memory_class: type[MemoryFile], *, approved: bool = False, bucket: str = "bucket"
+) -> tuple[str, bool, int]:
+    pair = _pair(folder, bucket)
     opened = Folder.open(folder, create=False, mountpoint=False)
     private = Private.open(opened, pair, None)
     lock_fd = os.open(os.devnull, os.O_RDONLY)
@@ -138,7 +142,9 @@ def test_memory_without_its_log_file_is_still_sound(start: Start, folder: Path) 
     assert start(Memory)[1] is True
 
 
-def test_other_folder_at_the_path_halts_a_running_worker(folder: Path, tmp_path: Path) -> None:
+@contextmanager
+def _running(folder: Path) -> Iterator[FolderProof[Memory]]:
+    """A worker that has proven its folder, and goes on."""
     pair = _pair(folder)
     opened = Folder.open(folder, create=False, mountpoint=False)
     private = Private.open(opened, pair, None)
@@ -147,13 +153,69 @@ def test_other_folder_at_the_path_halts_a_running_worker(folder: Path, tmp_path:
     proven = proof.prove(lambda _token: False, 1000.0)
     assert isinstance(proven, Proven)
     proven.memory.close()
-    folder.rename(tmp_path / "away")
-    folder.mkdir()
-    halted = proof.prove(lambda _token: False, 1001.0)
-    assert isinstance(halted, Halt)
-    assert halted.brake == "marker-missing"
-    assert list(folder.iterdir()) == []
+    yield proof
     proof.close()
     os.close(lock_fd)
     private.close()
     opened.close()
+
+
+def test_other_folder_at_the_path_halts_a_running_worker(folder: Path, tmp_path: Path) -> None:
+    with _running(folder) as proof:
+        folder.rename(tmp_path / "away")
+        folder.mkdir()
+        halted = proof.prove(lambda _token: False, 1001.0)
+        assert isinstance(halted, Halt)
+        assert halted.brake == "marker-missing"
+        assert list(folder.iterdir()) == []
+
+
+def test_other_volume_at_the_path_is_taken_only_as_a_new_one_and_by_a_yes_to_that_very_volume(
+    folder: Path, tmp_path: Path
+) -> None:
+    volumes = [tmp_path / "second", tmp_path / "third"]
+    for volume in volumes:
+        volume.mkdir()
+        _start(volume, Memory)
+    with _running(folder) as proof:
+        folder.rename(tmp_path / "away")
+        halts = []
+        for volume in volumes:
+            volume.rename(folder)
+            halts.append(proof.prove(lambda _token: False, 1001.0))
+            folder.rename(volume)
+        assert [halt.brake for halt in halts if isinstance(halt, Halt)] == ["marker-foreign"] * 2
+        tokens = [halt.token for halt in halts if isinstance(halt, Halt)]
+        assert len(set(tokens)) == 2
+        volumes[1].rename(folder)
+        assert isinstance(proof.prove(lambda token: token == tokens[0], 1002.0), Halt)
+        proven = proof.prove(lambda token: token == tokens[1], 1003.0)
+        assert isinstance(proven, Proven)
+        assert "deletes nothing" in proven.note
+        assert not proven.memory.first_pass_done  # its own memory would be of another time
+        proven.memory.close()
+
+
+def test_same_volume_that_another_runner_holds_by_now_is_not_worked_on(folder: Path, tmp_path: Path) -> None:
+    with _running(folder) as proof:
+        shutil.copytree(folder, tmp_path / "clone")
+        held = try_lock(tmp_path / "clone/.runner", Holder("elsewhere", 9, 0.0))
+        assert isinstance(held, PairLock)
+        folder.rename(tmp_path / "away")
+        (tmp_path / "clone").rename(folder)
+        halted = proof.prove(lambda _token: True, 1001.0)
+        assert isinstance(halted, Halt)
+        assert "elsewhere pid 9" in halted.reason
+        held.close()
+        proven = proof.prove(lambda _token: False, 1002.0)
+        assert isinstance(proven, Proven)
+        proven.memory.close()
+
+
+def test_memory_of_another_bucket_is_not_trusted(start: Start, folder: Path) -> None:
+    """The config names another bucket now: nothing of what was remembered is known of that one."""
+    assert start(Memory)[1] is True
+    note, trusted, _generation = _start(folder, Memory, bucket="another")
+    assert "s3://bucket/" in note
+    assert not trusted
+    assert len(_aside(folder)) == 1
