@@ -15,6 +15,7 @@ from runner.store import credential_process
 from runner.store.credential_service import CredentialService
 from runner.store.credentials import CredentialClient, CredentialRequest, CredentialsError
 from runner.wire.channel import Channel
+from tests.integration.household import is_alive, wait_for
 
 
 class Service:
@@ -170,7 +171,10 @@ def test_missing_profile_is_named(client: CredentialClient, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("service", [4.0], indirect=True)
 def test_hanging_helper_delays_nobody_else_and_ends(client: CredentialClient, service: Service, tmp_path: Path) -> None:
-    (tmp_path / "config").write_text("[profile slow]\ncredential_process = sleep 1000\n")
+    helper = tmp_path / "helper"
+    helper.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 1000\n")
+    helper.chmod(0o755)
+    (tmp_path / "config").write_text(f"[profile slow]\ncredential_process = {helper}\n")
     write_keys(tmp_path, "AKIA")
     connection = service.connect("credentials")  # a Channel is for one thread at a time
     slow = CredentialClient(lambda _name: connection)
@@ -191,6 +195,8 @@ def test_hanging_helper_delays_nobody_else_and_ends(client: CredentialClient, se
     thread.join(20)
     assert "took longer than 4 s" in str(errors[0])
     assert not errors[0].permanent
+    hanging = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not is_alive(hanging))
     slow.close()
 
 

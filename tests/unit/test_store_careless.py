@@ -14,7 +14,13 @@ from runner.store import conversation
 from runner.store.capabilities import AWS, NOTHING, Capabilities
 from runner.store.client import Client
 from runner.store.door import ContentHeaders
-from runner.store.errors import PreconditionFailedError, ServerFaultError, SourceChangedError, StoreError
+from runner.store.errors import (
+    PreconditionFailedError,
+    ServerFaultError,
+    SourceChangedError,
+    StoreError,
+    WrongRegionError,
+)
 from runner.store.request import Answer
 from tests.bench.fake_s3 import CARELESS, Kind
 from tests.bench.fake_web import CREDENTIALS, WebS3
@@ -172,3 +178,20 @@ def test_empty_object_that_has_content_by_now_is_another_version(client: Client,
     server.put("k", b"theirs")
     with pytest.raises(PreconditionFailedError):
         client.get_file("k", size=0, etag="0" * 32, write_at=lambda *_: None, on_bytes=lambda _count: None)
+
+
+def test_bucket_that_is_said_to_be_elsewhere_again_and_again_is_followed_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def elsewhere(*_request: object) -> Answer:
+        asked.append("x")
+        error = WrongRegionError("it is elsewhere")
+        error.region = f"region-{len(asked) % 2}"
+        raise error if len(asked) < 9 else AssertionError("it would go on for ever")
+
+    monkeypatch.setattr(conversation.Conversation, "_once", elsewhere)
+    with pytest.raises(WrongRegionError):
+        client.head("k")
+    assert len(asked) == 2

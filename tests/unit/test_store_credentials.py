@@ -1,13 +1,16 @@
 """Snapshots that never show a secret, requests, and what the service may answer from memory."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from runner.config.settings import EngineName, Mode, Pair, Symlinks
 from runner.model.passes import Requests
+from runner.store import credential_process, credential_service
 from runner.store.config_files import FileState, config_files, is_racy, states_of
-from runner.store.credential_service import Kept
+from runner.store.credential_service import CredentialService, Kept, identity_of
 from runner.store.credentials import CredentialClient, CredentialRequest, Credentials, CredentialsError
 from runner.store.price import is_aws, usd
 from runner.wire.channel import Channel
@@ -121,3 +124,31 @@ def test_price_counts_lists_as_puts_and_deletes_as_free() -> None:
 )  # fmt: skip
 def test_only_amazon_has_amazons_prices(endpoint: str | None, billed: bool) -> None:
     assert is_aws(endpoint) is billed
+
+
+def test_expiring_keys_are_looked_up_again_a_quarter_of_an_hour_before_their_end() -> None:
+    kept = credential_service._kept((), {"expires_at": 10_000.0}, 0.0)
+    assert [kept.is_fresh((), now) for now in (9_099.0, 9_101.0)] == [True, False]
+    assert [kept.is_usable((), now) for now in (9_939.0, 9_941.0)] == [True, False]
+
+
+def test_key_that_was_refused_is_not_answered_from_memory(tmp_path: Path) -> None:
+    """Revoked before its time: the same key again would be refused again, until it expires."""
+    request = CredentialRequest(environment={"AWS_CONFIG_FILE": str(tmp_path / "config")})
+    service = CredentialService(cast(Any, None), lambda: None, lambda _request: {})
+    files = states_of(config_files(request.environment))
+    service._kept[identity_of(request)] = Kept(files, {"access_key": "AKIA"}, None, None)
+    told: list[Any] = []
+    client = cast(Any, SimpleNamespace(send=told.append))
+    service._asked(client, {"id": 1, "refused": "another"}, request)
+    assert told == [{"access_key": "AKIA", "id": 1}]
+    service._asked(client, {"id": 2, "refused": "AKIA"}, request)
+    assert len(told) == 1
+    assert list(service._queue) == [identity_of(request)]
+
+
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+def test_reason_of_a_failed_look_up_does_not_quote_a_secret(name: str) -> None:
+    request = CredentialRequest(environment={name: SECRET})
+    told = credential_process._failure(ValueError(f"{SECRET} is odd"), request)
+    assert told["reason"] == "no credentials: *** is odd"
