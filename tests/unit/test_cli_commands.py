@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from runner.cli.connection import Connection
 from runner.cli.main import exit_code
 from tests.unit.control_server import control_server
 from tests.unit.test_cli_status import pair_row, status_of
@@ -45,6 +46,18 @@ def test_command_asks_the_runner_and_ends_as_it_says(
         assert exit_code(arguments) == 0
         assert server.requests == [request_sent]
         assert capsys.readouterr().out == "said\n"
+
+
+@pytest.mark.parametrize(("code", "waited"), [(0, ["the end"]), (2, [])])
+def test_stop_returns_when_the_runner_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, waited: list[str]
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Connection, "end_of_process", lambda _connection: lambda: told.append("the end"))
+    with control_server(tmp_path, {"stop": _rows(code=code)}) as server:
+        assert exit_code(["stop"]) == code
+        assert server.requests == [{"command": "stop", "now": False}]
+    assert told == waited
 
 
 def test_refusal_goes_to_standard_error_with_its_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
