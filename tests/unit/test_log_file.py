@@ -31,6 +31,17 @@ def test_lines_are_appended_and_the_folder_is_made(tmp_path: Path) -> None:
     assert path.read_bytes() == b"one\ntwo\n"
 
 
+def test_log_is_nobody_elses(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        file = _log(tmp_path / "a.log")
+        file.write(b"one\n", AT)
+        file.close()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.log").stat().st_mode & 0o027 == 0
+
+
 def test_existing_file_is_continued(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_bytes(b"old\n")
