@@ -26,7 +26,7 @@ def wait_for(what: Callable[[], _Found | None], seconds: float = 60.0) -> _Found
     until = time.monotonic() + seconds
     while True:
         found = None
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):  # gone between two looks
             found = what()
         if found:
             return found
