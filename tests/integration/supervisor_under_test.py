@@ -208,6 +208,8 @@ def _begin(worker: FakeWorker) -> int | None:  # noqa: C901, PLR0912 (a table of
                 if pid == 0:
                     os.setsid() if name == "run" else os.setpgid(0, 0)
                     time.sleep(1000)
+                while os.getpgid(pid) != pid:  # until then it would die with our session
+                    time.sleep(0.001)
                 worker.note(name, str(pid))
             worker.channel.send({"type": "run", "pid": pid})
     return None
