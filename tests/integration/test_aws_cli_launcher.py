@@ -302,6 +302,30 @@ def test_worker_killed_takes_its_run_with_it(fake: Callable[[str], Path], start:
     wait_until(lambda: not is_alive(pid), "the run died with its worker", soon(3))
 
 
+_DYING_WORKER = """
+import os, signal, sys
+from runner.engine.aws_cli.direct_run import DirectRun
+from runner.engine.aws_cli.program import Program
+from runner.engine.aws_cli.run_request import RunRequest
+null = os.open(os.devnull, os.O_RDWR)
+program = Program("spawned", sys.argv[1], "")
+request = RunRequest((), dict(os.environ), 0o022)
+run = DirectRun(program, request, stdout=null, stderr=null, folder_fd=os.open("/", os.O_RDONLY), lock_fd=os.dup(null))
+os.kill(run.pid, signal.SIGSTOP)
+print(run.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_run_frozen_at_its_very_start_does_not_outlive_its_worker(fake: Callable[[str], Path]) -> None:
+    """It has not even asked to die with its worker: a frozen one would keep the pair's lock for ever."""
+    program = fake("exec sleep 1000")
+    command = [sys.executable, "-c", _DYING_WORKER, str(program)]
+    worker = subprocess.run(command, stdout=subprocess.PIPE, cwd=ROOT, check=False, start_new_session=True)
+    assert worker.returncode == -signal.SIGKILL
+    wait_until(lambda: not is_alive(int(worker.stdout)), "the run died with its worker", soon(3))
+
+
 def test_silent_launcher_is_left_and_never_starts_the_run_later(fake: Callable[[str], Path], launched: Start) -> None:
     fake('echo x >>"$OUT/runs"')
     assert launched.launcher is not None

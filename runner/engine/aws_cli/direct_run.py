@@ -36,7 +36,7 @@ class DirectRun:
             pass_fds=(folder_fd, lock_fd),
             cwd=f"/proc/{os.getpid()}/fd/{folder_fd}" if request.in_folder else "/",
             umask=request.umask,
-            start_new_session=True,
+            process_group=0,  # its session comes later: see exec_shim.py
         )
         self.pid = self._process.pid
         self._end: End | None = None
@@ -57,8 +57,7 @@ class DirectRun:
 
     def signal(self, number: int) -> None:
         if self._end is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, number)
+            _send_to_group(self.pid, number)
 
     def close(self) -> None:
         if self._end is None:
@@ -67,6 +66,14 @@ class DirectRun:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
+
+
+def _send_to_group(pid: int, number: int) -> None:
+    """To the group that `pid` leads, or to it alone between its group and its session. pid: not reaped yet."""
+    for send in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            send(pid, number)
+            return
 
 
 def _children_cpu() -> float:

@@ -3,6 +3,10 @@
 For a run that the worker starts itself: the worker has threads, so between its fork and exec no Python may run. A
 program that is only asked for its version gets `-` for folder and lock. This file imports nothing of ours, because it
 runs without site-packages.
+
+It is started in a group of its own in the parent's session, and begins its own session only when it is bound to die
+with the parent. Until then the kernel ends it even if it is frozen: the parent's death leaves its group orphaned, and a
+stopped member of such a group gets HUP and CONT (POSIX, _exit(), "consequences of process termination").
 """
 
 import contextlib
@@ -22,6 +26,8 @@ def main(arguments: list[str]) -> int:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != int(parent):
         return 1
+    os.setpgid(0, os.getpgid(int(parent)))  # a group's leader cannot begin a session
+    os.setsid()
     for given, number in ((folder, _FOLDER_FD), (lock, _LOCK_FD)):
         if given != "-":
             os.dup2(int(given), number, inheritable=True)

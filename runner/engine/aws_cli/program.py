@@ -118,7 +118,7 @@ def _ask_version(path: str, environment: Mapping[str, str]) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            process_group=0,
         )
     except OSError:
         return ""
@@ -128,6 +128,7 @@ def _ask_version(path: str, environment: Mapping[str, str]) -> str:
         except subprocess.TimeoutExpired:
             answer = b""
         finally:
+            process.kill()
             with contextlib.suppress(ProcessLookupError):  # a wrapper may have left something that holds the pipe
                 os.killpg(process.pid, signal.SIGKILL)
     match = _VERSION.search(answer.decode("utf-8", "replace"))
