@@ -9,7 +9,7 @@ from benchmarks.two_way_soak import TwoWaySoak
 from demo.seaweedfs import Server
 from tests.end_to_end.harness import Runner
 
-SECONDS = 15.0
+SECONDS = 10.0
 
 
 @pytest.mark.timeout(300)  # settling takes its time on a busy machine

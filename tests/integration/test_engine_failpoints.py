@@ -21,7 +21,7 @@ from tests.witness import delete, get, objects, put
 
 __all__ = ["services", "worker"]
 # Every so many steps, in either way another one first; FAILPOINTS=all is every one.
-STRIDE = 1 if os.environ.get("FAILPOINTS") == "all" else 4
+STRIDE = 1 if os.environ.get("FAILPOINTS") == "all" else 8
 BEFORE = {"keep": b"keep", "change": b"old", "gone": b"gone", "d/keep": b"d"}
 AFTER = {"keep": b"keep", "change": b"newer", "new": b"new", "d/keep": b"d"}
 BRIEF = {"brief": b"newer", "brief-new": b"new"}  # may come by a pull that is hurt, and are gone before the next
@@ -42,7 +42,7 @@ def is_refused(number: int, one: Worker) -> bool:
     return came_to_it()
 
 
-WAYS: dict[str, tuple[Hurt, int]] = {"killed": (dies, (STRIDE + 1) // 2), "refused": (is_refused, STRIDE)}
+WAYS: dict[str, tuple[Hurt, int]] = {"killed": (dies, max(1, STRIDE // 4)), "refused": (is_refused, STRIDE)}
 
 
 @pytest.mark.parametrize("way", WAYS)
