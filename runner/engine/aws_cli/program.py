@@ -118,7 +118,7 @@ def _ask_version(path: str, environment: Mapping[str, str]) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            process_group=0,
+            process_group=0,  # its session comes later: see exec_shim.py
         )
     except OSError:
         return ""
